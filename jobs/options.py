@@ -1,0 +1,111 @@
+"""Hold what a client asks of a transcription, checked before anything is stored."""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from jobs.languages import language_code
+
+# Every name of faster-whisper 1.2; which weights each stands for is in pipeline/catalog.toml.
+WHISPER_MODELS = (
+    "tiny.en",
+    "tiny",
+    "base.en",
+    "base",
+    "small.en",
+    "small",
+    "medium.en",
+    "medium",
+    "large-v1",
+    "large-v2",
+    "large-v3",
+    "large",
+    "distil-large-v2",
+    "distil-large-v3",
+    "distil-large-v3.5",
+    "distil-medium.en",
+    "distil-small.en",
+    "large-v3-turbo",
+    "turbo",
+)
+
+MAX_SPEAKERS = 32  # more than pyannote tells apart in practice; bounds the clustering
+MAX_PROMPT_CHARACTERS = 2_000  # Whisper reads 224 tokens of it; the rest is cut by the tokenizer
+
+
+class Task(StrEnum):
+    """What to do with the words."""
+
+    TRANSCRIBE = "transcribe"  # write them down in their own language
+    TRANSLATE = "translate"  # write them down in English
+
+
+def _known_language(text: str) -> str:
+    code = language_code(text)
+    if code is None:
+        msg = f"unknown language {text[:40]!r}: send a Whisper code such as 'en', or leave it out"
+        raise ValueError(msg)
+    return code
+
+
+def _known_model(name: str) -> str:
+    # Deployments may allow further names (ALLOWED_MODELS), so the full check is the front
+    # door's; this one refuses what could be taken for a path or another hub repository.
+    if "/" in name or "\\" in name or ".." in name:
+        msg = "a model is named, not addressed: no slashes"
+        raise ValueError(msg)
+    return name
+
+
+Language = Annotated[str, StringConstraints(max_length=40), AfterValidator(_known_language)]
+ModelName = Annotated[
+    str, StringConstraints(min_length=1, max_length=100), AfterValidator(_known_model)
+]
+Prompt = Annotated[str, StringConstraints(max_length=MAX_PROMPT_CHARACTERS)]
+SpeakerCount = Annotated[int, Field(ge=1, le=MAX_SPEAKERS)]
+
+
+class TranscriptionOptions(BaseModel):
+    """What the pipeline needs to know; None leaves the choice to the service."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: ModelName | None = None  # one of WHISPER_MODELS or ALLOWED_MODELS
+    language: Language | None = None  # a Whisper code; None: detected on the speech
+    task: Task = Task.TRANSCRIBE
+    initial_prompt: Prompt | None = None
+    hotwords: Prompt | None = None
+    word_timestamps: bool = True
+    diarize: bool = True
+    num_speakers: SpeakerCount | None = None  # exact; wins over the two below
+    min_speakers: SpeakerCount | None = None
+    max_speakers: SpeakerCount | None = None
+    return_speaker_embeddings: bool = False
+
+    @model_validator(mode="after")
+    def _speakers_make_sense(self) -> Self:
+        low, high = self.min_speakers, self.max_speakers
+        if low is not None and high is not None and low > high:
+            msg = f"min_speakers ({low}) is above max_speakers ({high})"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _model_fits(self) -> Self:
+        if self.model is None or not self.model.endswith(".en"):
+            return self
+        if self.language not in (None, "en"):
+            msg = f"model {self.model!r} knows English only, not {self.language!r}"
+            raise ValueError(msg)
+        if self.task is Task.TRANSLATE:
+            msg = f"model {self.model!r} cannot translate: choose a multilingual one"
+            raise ValueError(msg)
+        return self
