@@ -5,7 +5,8 @@ The class is chosen by what happens next:
     ServiceError            code: what programs read; the message may be shown to a client
     ├── RequestError        the request must change         API: 4xx       never reaches a worker
     ├── MediaError          this media cannot be processed  job fails      never retried
-    └── Unavailable         a dependency did not answer     API: 503       retried with backoff
+    ├── Unavailable         a dependency did not answer     API: 503       retried with backoff
+    └── LeaseLost           the job is another worker's     this attempt stops without a word
 
 Anything else that is raised is a bug: it is logged with its traceback, the job fails as
 `internal`, and no detail leaves the building.
@@ -151,3 +152,9 @@ class ModelUnavailable(Unavailable):
     """A model is not in the cache and could not be fetched."""
 
     code = "model_unavailable"
+
+
+class LeaseLost(ServiceError):
+    """The job is another attempt's by now; whatever this one knows of it is void."""
+
+    code = "lease_lost"

@@ -8,9 +8,11 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     StringConstraints,
     model_validator,
 )
+from pydantic_core import to_json
 
 from jobs.languages import language_code
 
@@ -109,3 +111,31 @@ class TranscriptionOptions(BaseModel):
             msg = f"model {self.model!r} cannot translate: choose a multilingual one"
             raise ValueError(msg)
         return self
+
+
+class Priority(StrEnum):
+    """Which queue a job waits in; a free worker takes from the first one that has work."""
+
+    INTERACTIVE = "interactive"  # somebody is waiting for the answer
+    NORMAL = "normal"
+    BATCH = "batch"  # a backlog that drains in the background
+
+
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+MAX_METADATA_BYTES = 16 * 1024  # kept in Redis with the record
+
+
+def _small(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if len(to_json(metadata)) > MAX_METADATA_BYTES:
+        msg = f"metadata is over {MAX_METADATA_BYTES} bytes as JSON"
+        raise ValueError(msg)
+    return metadata
+
+
+class JobOptions(TranscriptionOptions):
+    """Everything a client may say of a job; what the service itself adds is in `Job`."""
+
+    priority: Priority = Priority.NORMAL
+    external_id: ShortText | None = None  # the client's own name for it
+    tags: Annotated[tuple[ShortText, ...], Field(max_length=20)] = ()
+    metadata: Annotated[dict[str, JsonValue], AfterValidator(_small)] = Field(default_factory=dict)

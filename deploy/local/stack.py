@@ -1,0 +1,220 @@
+"""Put the whole service together on one machine: servers, API, worker, housekeeper, Flower."""
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from deploy.local.processes import Process, start, wait_until
+from deploy.local.servers import LOOPBACK, SeaweedFS, Valkey, free_ports, is_listening
+from jobs import files as s3
+from jobs import redis_client
+from jobs.errors import StorageUnavailable, StoreUnavailable
+from jobs.files import JobFiles
+from jobs.settings import StoreSettings
+from jobs.store import JobStore
+from jobs.workers import WorkerRegistry
+
+ROOT = Path(__file__).resolve().parents[2]
+BUCKET = "whisperline"
+_MODEL_START_SECONDS = 300.0  # a first start may fetch models
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Which loopback ports the stack answers on."""
+
+    api: int
+    flower: int
+    s3: int
+    valkey: int
+
+    @classmethod
+    def usual(cls) -> "Ports":
+        """Return the ports that `make up` uses and the README names."""
+        return cls(api=9000, flower=5555, s3=8333, valkey=6390)
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Return ports that are free at this moment."""
+        api, flower, s3, valkey = free_ports(4)
+        return cls(api=api, flower=flower, s3=s3, valkey=valkey)
+
+
+class PortTaken(RuntimeError):
+    """Somebody else listens where the stack wants to."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Stack:
+    """A running service, or one about to start. Its processes are written down in `directory`."""
+
+    directory: Path  # data, logs and process ids; survives a restart
+    ports: Ports
+    outlives_us: bool
+    valkey: Valkey = field(init=False)
+    seaweedfs: SeaweedFS = field(init=False)
+    flower_password: str = field(init=False, repr=False)
+    processes: list[Process] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        keys = self._kept_secrets()
+        self.flower_password = keys["flower"]
+        self.valkey = Valkey(
+            directory=self.directory / "valkey", port=self.ports.valkey, password=keys["valkey"]
+        )
+        self.seaweedfs = SeaweedFS(
+            directory=self.directory / "seaweedfs",
+            port=self.ports.s3,
+            inner_ports=tuple(free_ports(7)),
+            access_key=keys["access"],
+            secret_key=keys["secret"],
+        )
+
+    @property
+    def url(self) -> str:
+        """Where the API answers."""
+        return f"http://{LOOPBACK}:{self.ports.api}"
+
+    @property
+    def store_settings(self) -> StoreSettings:
+        """Return how to reach the servers, for a client inside this process."""
+        return StoreSettings(
+            redis_url=SecretStr(self.valkey.url),
+            s3_endpoint_url=self.seaweedfs.url,
+            s3_bucket=BUCKET,
+            aws_access_key_id=SecretStr(self.seaweedfs.access_key),
+            aws_secret_access_key=SecretStr(self.seaweedfs.secret_key),
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return what the programs of the stack read their settings from."""
+        return {
+            **os.environ,
+            **self.seaweedfs.environment,
+            "REDIS_URL": self.valkey.url,
+            "S3_ENDPOINT_URL": self.seaweedfs.url,
+            "S3_BUCKET": BUCKET,
+            "PYANNOTE_METRICS_ENABLED": "0",
+            "PYTHONUNBUFFERED": "1",
+            "FLOWER_BASIC_AUTH": f"whisperline:{self.flower_password}",
+        }
+
+    def start_servers(self) -> None:
+        """Start Valkey and SeaweedFS, and make the bucket."""
+        self._claim_ports(self.ports.valkey, self.ports.s3)
+        self._start("valkey", self.valkey.command(), ready=self._valkey_answers, seconds=20)
+        self._start("seaweedfs", self.seaweedfs.command(), ready=self._bucket_is_there, seconds=60)
+
+    def start_programs(self, *, with_flower: bool) -> None:
+        """Start the worker, the housekeeper and the API; ready means that a job would run."""
+        ports = [self.ports.api] + ([self.ports.flower] if with_flower else [])
+        self._claim_ports(*ports)
+        python = sys.executable
+        worker = self._start("worker", [python, "-m", "worker"])
+        self._start("housekeeper", [python, "-m", "worker", "housekeeper"])
+        if with_flower:
+            self._start("flower", [python, "-m", "celery", *_flower_arguments(self.ports.flower)])
+        api = [python, "-m", "gunicorn", "--config", "api/gunicorn.conf.py"]
+        api += ["--bind", f"{LOOPBACK}:{self.ports.api}", "api.wsgi:app"]
+        self._start("api", api, ready=lambda: is_listening(self.ports.api), seconds=60)
+        wait_until(self._a_worker_is_alive, worker, within_seconds=_MODEL_START_SECONDS)
+
+    def stop(self) -> None:
+        """Stop all that was started, in the reverse order: the servers last."""
+        for process in reversed(self.processes):
+            process.stop()
+        self.processes.clear()
+        self._write_processes()
+
+    def _start(
+        self,
+        name: str,
+        command: list[str],
+        *,
+        ready: Callable[[], bool] | None = None,
+        seconds: float = 0,
+    ) -> Process:
+        process = start(
+            name,
+            command,
+            environment=self.environment,
+            logs=self.directory / "logs",
+            directory=ROOT,
+            outlives_us=self.outlives_us,
+        )
+        self.processes.append(process)
+        self._write_processes()
+        if ready is not None:
+            wait_until(ready, process, within_seconds=seconds)
+        return process
+
+    def _claim_ports(self, *ports: int) -> None:
+        for port in ports:
+            if is_listening(port):
+                msg = f"port {port} is in use: stop what listens there (`make down`?) and try again"
+                raise PortTaken(msg)
+
+    def _valkey_answers(self) -> bool:
+        client = redis_client.connect(self.valkey.url)
+        try:
+            JobStore(client).ping()
+        except StoreUnavailable:
+            return False
+        finally:
+            client.close()
+        return True
+
+    def _bucket_is_there(self) -> bool:
+        files = JobFiles(s3.connect(self.store_settings), BUCKET)
+        try:
+            files.ensure_bucket()
+        except StorageUnavailable:
+            return False
+        return True
+
+    def _a_worker_is_alive(self) -> bool:
+        client = redis_client.connect(self.valkey.url)
+        try:
+            return bool(WorkerRegistry(client).alive())
+        finally:
+            client.close()
+
+    def _kept_secrets(self) -> dict[str, str]:
+        """Return this stack's passwords: made once, readable by this user alone."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        kept = self.directory / "secrets.json"
+        if not kept.exists():
+            names = ("valkey", "access", "secret", "flower")
+            kept.touch(mode=0o600)
+            kept.write_text(json.dumps({name: secrets.token_urlsafe(24) for name in names}))
+        found: dict[str, str] = json.loads(kept.read_text())
+        return found
+
+    def _write_processes(self) -> None:
+        written = [{**asdict(process), "log": str(process.log)} for process in self.processes]
+        (self.directory / "processes.json").write_text(json.dumps(written, indent=2))
+
+
+def running_processes(directory: Path) -> list[Process]:
+    """Return what an earlier `Stack` in this directory left running, in the order of its start."""
+    kept = directory / "processes.json"
+    written = json.loads(kept.read_text()) if kept.exists() else []
+    processes = [Process(**{**entry, "log": Path(entry["log"])}) for entry in written]
+    return [process for process in processes if process.is_alive()]
+
+
+def _flower_arguments(port: int) -> list[str]:
+    return [
+        "--app=jobs.flower:celery",
+        "flower",
+        f"--address={LOOPBACK}",
+        f"--port={port}",
+        "--max_tasks=5000",
+    ]

@@ -1,0 +1,95 @@
+"""Give running jobs to one worker at a time, and take them back from the dead.
+
+The expiry of each lease stands in the sorted set `whisperline:leases` (see `jobs/store.py`); the
+token that proves it is in the record, so that an attempt which lost its lease is refused by
+`Job` itself, whatever it tries to write.
+"""
+
+import redis
+
+from jobs.errors import LeaseLost
+from jobs.job import MAX_ATTEMPTS, Failure, Job, JobStatus, Lease
+from jobs.redis_client import redis_errors, texts
+from jobs.store import LEASES, JobStore, Pipe
+
+
+class Leases:
+    """Who works on what, and until when."""
+
+    def __init__(self, client: "redis.Redis", store: JobStore) -> None:
+        self._redis = client
+        self._store = store
+
+    def claim(self, job_id: str, lease: Lease) -> Job | None:
+        """Give the job to a worker, in one step; None if it is over or somebody holds it.
+
+        A job that was claimed MAX_ATTEMPTS times before fails here.
+        """
+
+        def write(pipe: Pipe, job: Job, now: float) -> Job | None:
+            if job.status.is_final or _is_held(pipe, job, now):
+                return None
+            waiting = job.put_back() if job.status is JobStatus.RUNNING else job
+            gives_up = waiting.attempt >= MAX_ATTEMPTS
+            changed = waiting.failed(_exhausted(job)) if gives_up else waiting.claimed(lease)
+            pipe.multi()
+            self._store.write(pipe, changed, now=now)
+            return None if gives_up else changed
+
+        return self._store.transact(job_id, write)
+
+    def renew(self, job_id: str, token: str) -> None:
+        """Keep a lease for another LEASE_SECONDS.
+
+        Raises:
+            LeaseLost: the job is over, or another attempt's.
+        """
+
+        def write(pipe: Pipe, job: Job, now: float) -> None:
+            if job.lease is None or job.lease.token != token:
+                msg = f"the lease of {job_id} is gone"
+                raise LeaseLost(msg)
+            # The record is written again as it is, so that a claim which saw the old expiry a
+            # moment ago decides once more.
+            pipe.multi()
+            self._store.write(pipe, job, now=now, announce=False)
+
+        self._store.transact(job_id, write)
+
+    def expired(self, *, limit: int = 1000) -> list[str]:
+        """Return ids of running jobs whose lease ran out, longest ago first."""
+        with redis_errors():
+            return texts(self._redis.zrangebyscore(LEASES, "-inf", self._store.now(), 0, limit))
+
+    def put_back_expired(self, job_id: str) -> Job | None:
+        """Queue a job whose lease ran out; None if it did not, or the job is over.
+
+        After MAX_ATTEMPTS the job fails instead; the returned job says which.
+        """
+
+        def write(pipe: Pipe, job: Job, now: float) -> Job | None:
+            if job.status is not JobStatus.RUNNING or _is_held(pipe, job, now):
+                return None
+            gives_up = job.attempt >= MAX_ATTEMPTS
+            changed = job.failed(_exhausted(job)) if gives_up else job.put_back()
+            pipe.multi()
+            self._store.write(pipe, changed, now=now)
+            return changed
+
+        return self._store.transact(job_id, write)
+
+
+def _is_held(pipe: Pipe, job: Job, now: float) -> bool:
+    expires = pipe.zscore(LEASES, job.id)  # a watched pipe reads at once
+    return job.status is JobStatus.RUNNING and isinstance(expires, float) and expires > now
+
+
+def _exhausted(job: Job) -> Failure:
+    """Return why a job that lost all its workers is given up."""
+    where = f" while it was in stage {job.stage}" if job.stage else ""
+    return Failure(
+        code="attempts_exhausted",
+        message=f"the worker died {job.attempt} times{where}; the media may be at fault: "
+        "try it in another format, or look into the worker's log",
+        stage=job.stage,
+    )

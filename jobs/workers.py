@@ -1,0 +1,51 @@
+"""Let workers say that they are alive, and the API say who is.
+
+whisperline:worker:<name>      string   a WorkerStatus as JSON, forgotten after ALIVE_SECONDS
+"""
+
+from typing import Literal
+
+import redis
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from jobs.redis_client import redis_errors, texts
+
+ALIVE_SECONDS = 30  # three heartbeats
+_PREFIX = "whisperline:worker:"
+
+
+class WorkerStatus(BaseModel):
+    """What a worker process says of itself, every few seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str  # as Celery and Flower show it: cpu@host
+    device: Literal["cpu", "cuda"]
+    compute_type: str
+    started_at: AwareDatetime
+    jobs: tuple[str, ...] = ()  # ids it works on
+    loaded_models: tuple[str, ...] = ()
+
+
+class WorkerRegistry:
+    """The workers that were heard of lately."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._redis = client
+
+    def report(self, status: WorkerStatus) -> None:
+        """Say that a worker is alive."""
+        with redis_errors():
+            self._redis.set(f"{_PREFIX}{status.name}", status.model_dump_json(), ex=ALIVE_SECONDS)
+
+    def leave(self, name: str) -> None:
+        """Say that a worker is gone, so that nobody waits for its silence."""
+        with redis_errors():
+            self._redis.delete(f"{_PREFIX}{name}")
+
+    def alive(self) -> list[WorkerStatus]:
+        """Return the living workers, by name."""
+        with redis_errors():
+            keys = sorted(texts(self._redis.scan_iter(f"{_PREFIX}*", count=1000)))
+            reports = self._redis.mget(keys) if keys else []
+        return [WorkerStatus.model_validate_json(report) for report in reports if report]

@@ -1,0 +1,66 @@
+"""Share the real servers, started once per run on free ports, between all tiers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from deploy.local.stack import Ports, Stack
+from jobs import files as s3
+from jobs import redis_client
+from jobs.files import JobFiles
+from jobs.leases import Leases
+from jobs.settings import StoreSettings
+from jobs.store import JobStore
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Valkey and SeaweedFS, and what it takes to start programs beside them."""
+    running = Stack(
+        directory=tmp_path_factory.mktemp("stack"), ports=Ports.free(), outlives_us=False
+    )
+    try:
+        running.start_servers()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def settings(stack: Stack) -> StoreSettings:
+    return stack.store_settings
+
+
+@pytest.fixture
+def valkey(settings: StoreSettings) -> Iterator["redis.Redis"]:
+    """A client of an empty server."""
+    client = redis_client.connect(settings.redis_url.get_secret_value())
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def store(valkey: "redis.Redis") -> JobStore:
+    return JobStore(valkey)
+
+
+@pytest.fixture
+def leases(valkey: "redis.Redis", store: JobStore) -> Leases:
+    return Leases(valkey, store)
+
+
+@pytest.fixture(scope="session")
+def files(settings: StoreSettings) -> JobFiles:
+    return JobFiles(s3.connect(settings), settings.s3_bucket)
+
+
+@pytest.fixture(scope="session")
+def shared_audio() -> Path:
+    """Real speech with references, where this checkout has it beside it."""
+    folder = Path(__file__).parents[2] / "shared" / "audio"
+    if not folder.is_dir():
+        pytest.skip("no folder ../shared/audio beside this checkout")
+    return folder
