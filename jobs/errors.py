@@ -50,6 +50,18 @@ class InvalidOptions(RequestError):
         self.problems = problems
 
 
+class UnsupportedRequest(RequestError):
+    """The body is of a content type that this call does not read."""
+
+    code = "unsupported_content_type"
+
+
+class UnknownModel(RequestError):
+    """The model is not on the list of this deployment."""
+
+    code = "unknown_model"
+
+
 class UnknownFormat(RequestError):
     """No such rendering of a transcript exists."""
 

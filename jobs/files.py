@@ -126,7 +126,7 @@ class JobFiles:
         self, job_id: str, attempt: str, *, suffix: str, content: str, media_type: str
     ) -> None:
         """Store one rendering of the transcript of one attempt."""
-        self._put(f"{_folder(job_id)}{attempt}/transcript.{suffix}", content, media_type)
+        self._put(f"{_folder(job_id)}{attempt}/transcript{suffix}", content, media_type)
 
     def open_transcript(self, job: Job) -> "StreamingBody":
         """Return the canonical transcript of a finished job, as JSON.

@@ -97,21 +97,15 @@ class Outcome(_Value):
     language: str | None
     language_confidence: Share | None
     warnings: tuple[TranscriptWarning, ...]
-    media_seconds: float
-    codec: str | None
     stages: tuple[StageSeconds, ...]
 
     @classmethod
-    def of(
-        cls, transcript: Transcript, *, codec: str | None, stages: tuple[StageSeconds, ...]
-    ) -> Self:
+    def of(cls, transcript: Transcript, *, stages: tuple[StageSeconds, ...]) -> Self:
         """Return what the record keeps of a transcript."""
         return cls(
             language=transcript.language,
             language_confidence=transcript.language_confidence,
             warnings=transcript.warnings,
-            media_seconds=transcript.duration,
-            codec=codec,
             stages=stages,
         )
 
@@ -166,6 +160,12 @@ class Job(_Value):
             update={"stage": stage, "progress": max(self.progress, _overall(stage, fraction))}
         )
 
+    def measured(self, token: str, *, seconds: float, codec: str) -> Self:
+        """Note what decoding found out about the media."""
+        self._must_be_held(token)
+        media = self.media.model_copy(update={"seconds": seconds, "codec": codec})
+        return self.model_copy(update={"media": media})
+
     def succeeded(self, token: str, outcome: Outcome) -> Self:
         """End well: the transcript of this attempt is in storage."""
         self._must_be_held(token)
@@ -180,9 +180,6 @@ class Job(_Value):
             language_confidence=outcome.language_confidence,
             warnings=outcome.warnings,
             stages=outcome.stages,
-            media=self.media.model_copy(
-                update={"seconds": outcome.media_seconds, "codec": outcome.codec}
-            ),
         )
 
     def failed(self, failure: Failure, *, token: str | None = None) -> Self:

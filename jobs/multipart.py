@@ -14,7 +14,7 @@ PART_BYTES = 8 * 1024 * 1024
 class MultipartWriter:
     """Sends each PART_BYTES as they are full; a smaller object goes in one put.
 
-    `bytes` and `sha256` describe what was written so far.
+    `written_bytes` and `sha256` describe what was written so far.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class MultipartWriter:
         self._upload_id: str | None = None
         self._parts: list[CompletedPartTypeDef] = []
         self._hash = hashlib.sha256()
-        self.bytes = 0
+        self.written_bytes = 0
 
     @property
     def sha256(self) -> str:
@@ -38,7 +38,7 @@ class MultipartWriter:
     def write(self, chunk: bytes | bytearray) -> None:
         """Take the next bytes; blocks while a full part is on its way."""
         self._hash.update(chunk)
-        self.bytes += len(chunk)
+        self.written_bytes += len(chunk)
         self._buffer += chunk
         if len(self._buffer) >= PART_BYTES:
             self._send_part()

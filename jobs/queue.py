@@ -44,7 +44,7 @@ def connect(settings: StoreSettings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=2,
         # A request that cannot be queued knows within seconds.
-        task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1, "timeout": 2},
+        task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
         broker_transport_options={
             # Redis redelivers an unacknowledged message after this (default 1 h): outlast the
             # longest job. Dead workers are noticed by their leases, not by this.

@@ -1,7 +1,19 @@
 """Read where Redis and object storage are: what every program must agree on."""
 
-from pydantic import AliasChoices, Field, SecretStr
+import sys
+from typing import TypeVar
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def split_names(value: object) -> object:
+    """Split `a, b` into its names; an environment variable has no other list."""
+    if isinstance(value, str):
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+    return value
 
 
 class StoreSettings(BaseSettings):
@@ -19,3 +31,14 @@ class StoreSettings(BaseSettings):
     aws_region: str = Field(
         default="us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION")
     )
+
+
+def load_settings(settings: type[S]) -> S:
+    """Read a program's settings from its environment, or end it with one line for each fault."""
+    try:
+        return settings()
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False):
+            name = "_".join(str(part) for part in fault["loc"]).upper()
+            sys.stderr.write(f"setting {name}: {fault['msg']}\n")
+        sys.exit(2)

@@ -1,0 +1,104 @@
+from itertools import product
+
+import pytest
+
+from jobs.errors import IllegalMove, LeaseLost
+from jobs.job import MOVES, Failure, Job, JobStatus, Outcome, new_job_id, new_lease
+from jobs.stages import Stage
+from tests.jobs_made import a_job
+
+OUTCOME = Outcome(language="en", language_confidence=0.9, warnings=(), stages=())
+FAILURE = Failure(code="corrupt_media", message="send it again")
+
+
+def running() -> tuple[Job, str]:
+    lease = new_lease("w")
+    return a_job().claimed(lease), lease.token
+
+
+def in_status(status: JobStatus) -> Job:
+    job, token = running()
+    return {
+        JobStatus.QUEUED: a_job(),
+        JobStatus.RUNNING: job,
+        JobStatus.SUCCEEDED: job.succeeded(token, OUTCOME),
+        JobStatus.FAILED: job.failed(FAILURE, token=token),
+        JobStatus.CANCELED: job.canceled(),
+    }[status]
+
+
+@pytest.mark.parametrize(("before", "after"), list(product(JobStatus, JobStatus)))
+def test_a_job_makes_exactly_the_moves_of_the_table(before: JobStatus, after: JobStatus) -> None:
+    job = in_status(before)
+    token = job.lease.token if job.lease else "none"
+    moves = {
+        JobStatus.QUEUED: lambda: job.put_back(),
+        JobStatus.RUNNING: lambda: job.claimed(new_lease("other")),
+        JobStatus.SUCCEEDED: lambda: job.succeeded(token, OUTCOME),
+        JobStatus.FAILED: lambda: job.failed(FAILURE),
+        JobStatus.CANCELED: job.canceled,
+    }
+
+    if after in MOVES[before]:
+        assert moves[after]().status is after
+    else:
+        with pytest.raises((IllegalMove, LeaseLost)):
+            moves[after]()
+
+
+@pytest.mark.parametrize("status", [JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED])
+def test_a_finished_job_holds_no_lease_and_no_stage(status: JobStatus) -> None:
+    job = in_status(status)
+
+    assert status.is_final
+    assert job.lease is None
+    assert job.stage is None
+    assert job.finished_at is not None
+
+
+def test_only_the_holder_of_the_lease_may_move_a_running_job() -> None:
+    job, _ = running()
+
+    with pytest.raises(LeaseLost):
+        job.succeeded("stolen", OUTCOME)
+    with pytest.raises(LeaseLost):
+        job.failed(FAILURE, token="stolen")
+    with pytest.raises(LeaseLost):
+        job.put_back(token="stolen")
+    with pytest.raises(LeaseLost):
+        job.progressed("stolen", Stage.ALIGN, 0.5)
+
+
+def test_progress_rises_through_the_stages_and_never_falls() -> None:
+    job, token = running()
+    seen = []
+    for stage, fraction in product(Stage, (0.0, 0.5, 1.0)):
+        job = job.progressed(token, stage, fraction)
+        seen.append(job.progress)
+
+    assert seen == sorted(seen)
+    assert seen[0] == 0.0
+    assert seen[-1] == pytest.approx(1.0)
+    assert job.progressed(token, Stage.FETCH, 0.0).progress == seen[-1]
+
+
+def test_a_job_that_is_handed_back_may_keep_its_attempt() -> None:
+    job, token = running()
+
+    assert job.put_back(token=token).attempt == 1
+    assert job.put_back(token=token, costs_attempt=False).attempt == 0
+
+
+def test_ids_sort_by_time_and_never_repeat() -> None:
+    ids = [new_job_id() for _ in range(1000)]
+
+    assert len(set(ids)) == len(ids)
+    times = [job_id[:16] for job_id in ids]
+    assert times == sorted(times)
+
+
+def test_a_record_survives_its_way_through_json() -> None:
+    job, token = running()
+    ended = job.measured(token, seconds=30.0, codec="mp3").succeeded(token, OUTCOME)
+
+    assert Job.model_validate_json(ended.model_dump_json(exclude_defaults=True)) == ended

@@ -1,0 +1,92 @@
+"""Start a worker, or the housekeeper: `python -m worker [housekeeper]`."""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+
+from jobs import files as s3
+from jobs import queue as broker
+from jobs import redis_client
+from jobs.files import JobFiles
+from jobs.leases import Leases
+from jobs.queue import JobQueue
+from jobs.settings import StoreSettings, load_settings
+from jobs.store import JobStore
+from jobs.workers import WorkerRegistry, WorkerStatus
+from worker.settings import WorkerSettings
+
+
+def work() -> None:
+    """Perform jobs until told to stop."""
+    from pipeline.pipeline import Pipeline
+    from pipeline.settings import PipelineSettings
+    from worker.consuming import consume
+    from worker.performing import Performer
+    from worker.presence import present
+
+    settings = load_settings(WorkerSettings)
+    pipeline = Pipeline(load_settings(PipelineSettings))
+    name = settings.name(pipeline.device.name)
+    client = redis_client.connect(settings.redis_url.get_secret_value())
+    store = JobStore(client)
+    performer = Performer(
+        store=store,
+        leases=Leases(client, store),
+        files=JobFiles(s3.connect(settings), settings.s3_bucket),
+        transcribe=pipeline.run,
+        worker=name,
+        work_dir=settings.work_dir,
+    )
+    started_at = datetime.now(UTC)
+
+    def status() -> WorkerStatus:
+        return WorkerStatus(
+            name=name,
+            device=pipeline.device.name,
+            compute_type=pipeline.device.compute_type,
+            started_at=started_at,
+            jobs=performer.job_ids(),
+            loaded_models=pipeline.loaded_models(),
+        )
+
+    pipeline.warm_up()  # before it is listed: a listed worker answers at once
+    with present(WorkerRegistry(client), status):
+        consume(
+            broker.connect(settings),
+            performer.perform,
+            name=name,
+            jobs_at_once=settings.jobs_per_worker,
+        )
+
+
+def keep_house() -> None:
+    """Look after jobs that nobody looks after, until told to stop."""
+    from worker.housekeeper import Housekeeper
+
+    settings = load_settings(StoreSettings)
+    client = redis_client.connect(settings.redis_url.get_secret_value())
+    store = JobStore(client)
+    queue = JobQueue(broker.connect(settings), client)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    Housekeeper(store=store, leases=Leases(client, store), queue=queue).run(stop)
+
+
+def main() -> int:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
+    parser.add_argument("role", nargs="?", choices=("work", "housekeeper"), default="work")
+    role = parser.parse_args().role
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    {"work": work, "housekeeper": keep_house}[role]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""Take one job from the queue to its end."""
+
+import logging
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from jobs.errors import (
+    IllegalMove,
+    JobNotFound,
+    JobPurged,
+    LeaseLost,
+    MediaError,
+    ServiceError,
+    Unavailable,
+)
+from jobs.files import JobFiles
+from jobs.job import MAX_ATTEMPTS, Failure, Job, Outcome, new_lease
+from jobs.leases import Leases
+from jobs.options import TranscriptionOptions
+from jobs.stages import Stage
+from jobs.store import JobStore
+from transcript.renderings import RENDERINGS, render
+from transcript.transcript import Transcript
+from worker.heartbeat import Heartbeat
+from worker.reporting import ProgressReporter
+
+log = logging.getLogger(__name__)
+
+
+class Transcribe(Protocol):
+    """The pipeline, or what stands in for it in tests of everything else."""
+
+    def __call__(
+        self,
+        media: Path,
+        options: TranscriptionOptions,
+        on_progress: Callable[[Stage, float], None],
+        *,
+        on_decoded: Callable[[float, str], None],
+    ) -> Transcript:
+        """Return what was said in `media`."""
+
+
+class Performer:
+    """Performs jobs, one call each; threads may share it."""
+
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        leases: Leases,
+        files: JobFiles,
+        transcribe: Transcribe,
+        worker: str,
+        work_dir: Path,
+    ) -> None:
+        self._store = store
+        self._leases = leases
+        self._files = files
+        self._transcribe = transcribe
+        self._worker = worker
+        self._work_dir = work_dir
+        self._lock = threading.Lock()
+        self._working_on: set[str] = set()
+
+    def job_ids(self) -> tuple[str, ...]:
+        """Return the jobs in work at this moment."""
+        with self._lock:
+            return tuple(sorted(self._working_on))
+
+    def perform(self, job_id: str) -> Job | None:
+        """Run a job if it is to be had; return it as it ended, None if there was nothing to do.
+
+        Raises:
+            Unavailable: Redis is away and nothing could be recorded; the lease runs out and the
+                housekeeper queues the job again.
+        """
+        lease = new_lease(self._worker)
+        try:
+            job = self._leases.claim(job_id, lease)
+        except (JobNotFound, JobPurged):
+            job = None
+        if job is None:
+            log.info("nothing to do: over, deleted or in other hands", extra={"job_id": job_id})
+            return None
+        with self._lock:
+            self._working_on.add(job_id)
+        try:
+            return self._attempt(job, lease.token)
+        except JobPurged:
+            self._files.purge(job_id)  # what was stored after the purge looked
+        except (LeaseLost, IllegalMove, JobNotFound) as error:
+            log.info("attempt given up: %s", error, extra={"job_id": job_id})
+        finally:
+            with self._lock:
+                self._working_on.discard(job_id)
+        return None
+
+    def _attempt(self, job: Job, token: str) -> Job:
+        with Heartbeat(self._leases, job.id, token) as heartbeat:
+            report = ProgressReporter(self._store, heartbeat, job.id, token)
+            try:
+                outcome = self._run(job, token, report)
+                ended = self._store.update(job.id, lambda now: now.succeeded(token, outcome))
+            except (LeaseLost, IllegalMove, JobNotFound, JobPurged):
+                raise
+            except Unavailable as error:
+                return self._unavailable(job, token, error, report.stage)
+            except MediaError as error:
+                failure = Failure(code=error.code, message=error.message, stage=report.stage)
+                ended = self._store.update(job.id, lambda now: now.failed(failure, token=token))
+            except Exception:
+                # Anything else is a bug of ours: all of it into the log, nothing of it outside.
+                log.exception("job failed", extra={"job_id": job.id})
+                failure = _internal(job, report.stage)
+                ended = self._store.update(job.id, lambda now: now.failed(failure, token=token))
+        log.info("job %s", ended.status, extra={"job_id": job.id})
+        try:
+            self._files.write_ledger(ended)
+        except Unavailable as error:
+            # The record already says how it ended; only a lost Redis would run it once more.
+            log.warning("ledger not written: %s", error, extra={"job_id": job.id})
+        return ended
+
+    def _run(self, job: Job, token: str, report: ProgressReporter) -> Outcome:
+        with tempfile.TemporaryDirectory(prefix=f"{job.id}-", dir=self._work_dir) as directory:
+            media = Path(directory) / "media"
+            report(Stage.FETCH, 0.0)
+            self._files.fetch_media(job.id, media)
+            transcript = self._transcribe(media, job.options, report, on_decoded=report.decoded)
+        report(Stage.STORE, 0.0)
+        for name, rendering in RENDERINGS.items():
+            self._files.put_transcript(
+                job.id,
+                token,
+                suffix=rendering.suffix,
+                content=render(transcript, name),
+                media_type=rendering.media_type,
+            )
+        return Outcome.of(transcript, stages=report.stages())
+
+    def _unavailable(self, job: Job, token: str, error: ServiceError, stage: Stage | None) -> Job:
+        """Leave the job to a later attempt; after the last one, let it fail.
+
+        The housekeeper sends the message again after a pause, which is the backoff.
+        """
+        log.warning("attempt %d: %s", job.attempt, error, extra={"job_id": job.id})
+        if job.attempt < MAX_ATTEMPTS:
+            return self._store.update(job.id, lambda now: now.put_back(token=token))
+        failure = Failure(code=error.code, message=error.message, stage=stage, retryable=True)
+        return self._store.update(job.id, lambda now: now.failed(failure, token=token))
+
+
+def _internal(job: Job, stage: Stage | None) -> Failure:
+    return Failure(
+        code="internal",
+        message=f"a fault of this service; its log says more under job {job.id}",
+        stage=stage,
+        retryable=True,
+    )

@@ -1,0 +1,75 @@
+"""Turn the pipeline's progress into the record's, and a cancel into the end of the run."""
+
+import logging
+import time
+
+from jobs.errors import StoreUnavailable
+from jobs.job import StageSeconds
+from jobs.stages import Stage
+from jobs.store import JobStore
+from worker.heartbeat import Heartbeat
+
+WRITE_SECONDS = 0.5  # at most two writes per second and job
+
+log = logging.getLogger(__name__)
+
+
+class ProgressReporter:
+    """Writes the progress of one attempt; raises when the attempt is void.
+
+    Every write goes through the job's moves, so a canceled, deleted or lost job makes the next
+    one raise (IllegalMove, JobPurged, LeaseLost), which unwinds the pipeline and frees the worker.
+    """
+
+    def __init__(self, store: JobStore, heartbeat: Heartbeat, job_id: str, token: str) -> None:
+        self._store = store
+        self._heartbeat = heartbeat
+        self._job_id = job_id
+        self._token = token
+        self._written = 0.0  # monotonic second of the last write
+        self._seconds: dict[Stage, float] = {}
+        self._stage: Stage | None = None
+        self._since = time.monotonic()
+
+    def __call__(self, stage: Stage, fraction: float) -> None:
+        """Take note that `fraction` (0 to 1) of a stage is done."""
+        now = time.monotonic()
+        if stage is not self._stage:
+            self._turn_to(stage, now)
+        self._heartbeat.check()
+        if now - self._written < WRITE_SECONDS:
+            return
+        self._written = now
+        try:
+            self._store.update(
+                self._job_id, lambda job: job.progressed(self._token, stage, fraction)
+            )
+        except StoreUnavailable as error:
+            # Losing a percentage is no reason to lose the job.
+            log.warning("progress not written: %s", error, extra={"job_id": self._job_id})
+
+    @property
+    def stage(self) -> Stage | None:
+        """The stage that works at this moment."""
+        return self._stage
+
+    def decoded(self, seconds: float, codec: str) -> None:
+        """Take note of the length of the media and its audio codec."""
+        self._store.update(
+            self._job_id,
+            lambda job: job.measured(self._token, seconds=seconds, codec=codec),
+        )
+
+    def stages(self) -> tuple[StageSeconds, ...]:
+        """Return how long each stage took so far."""
+        self._turn_to(self._stage, time.monotonic())
+        return tuple(
+            StageSeconds(name=stage, seconds=round(seconds, 3))
+            for stage, seconds in self._seconds.items()
+        )
+
+    def _turn_to(self, stage: Stage | None, now: float) -> None:
+        if self._stage is not None:
+            spent = self._seconds.get(self._stage, 0.0)
+            self._seconds[self._stage] = spent + now - self._since
+        self._stage, self._since = stage, now

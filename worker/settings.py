@@ -1,0 +1,21 @@
+"""Read what an operator decides about a worker process."""
+
+import socket
+import tempfile
+from pathlib import Path
+
+from pydantic import Field
+
+from jobs.settings import StoreSettings
+
+
+class WorkerSettings(StoreSettings):
+    """Decisions about one worker process; the pipeline's own are in `pipeline/settings.py`."""
+
+    jobs_per_worker: int = Field(default=1, ge=1, le=64)  # at once, on one copy of the models
+    worker_name: str | None = None  # in Flower and in records; None: <device>@<host>
+    work_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))  # media in work
+
+    def name(self, device: str) -> str:
+        """Return what this process is called; Celery wants it unique."""
+        return self.worker_name or f"{device}@{socket.gethostname()}"
