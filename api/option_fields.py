@@ -1,0 +1,68 @@
+"""Turn form fields, a JSON part or a query into options, or say what is wrong with them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from api.problems import faults_of, sentence
+from jobs.errors import InvalidOptions, MalformedRequest, UnknownModel
+from jobs.options import JobOptions
+
+Fields = Mapping[str, Sequence[str]]
+
+
+def options_from_form(fields: Fields, *, models: Sequence[str]) -> JobOptions:
+    """Return the options in a native form: fields by name, or all of them as JSON in `options`.
+
+    An empty field means unset, as it does in a browser's form. `tags` may be repeated or hold
+    several names with commas between; `metadata` is a JSON object.
+
+    Raises:
+        MalformedRequest: a JSON field is no JSON.
+        InvalidOptions: an option is unknown or out of its range.
+        UnknownModel: the model is not on this deployment's list.
+    """
+    values: dict[str, Any] = {}
+    for name, texts in fields.items():
+        if name == "options":
+            values |= _json_object(name, texts[-1])
+        elif name == "tags":
+            values[name] = [tag.strip() for text in texts for tag in text.split(",") if tag.strip()]
+        elif texts[-1] == "":
+            continue
+        elif name == "metadata":
+            values[name] = _json_object(name, texts[-1])
+        else:
+            values[name] = texts[-1]
+    return checked_options(values, models=models)
+
+
+def checked_options(values: Mapping[str, Any], *, models: Sequence[str]) -> JobOptions:
+    """Return valid options.
+
+    Raises:
+        InvalidOptions, UnknownModel: what is wrong with which.
+    """
+    try:
+        options = JobOptions.model_validate(values)
+    except ValidationError as error:
+        faults = faults_of(error)
+        raise InvalidOptions(sentence(faults), problems=faults) from error
+    if options.model is not None and options.model not in models:
+        msg = f"unknown model {options.model!r}; known are: {', '.join(models)}"
+        raise UnknownModel(msg)
+    return options
+
+
+def _json_object(name: str, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        msg = f"the field {name!r} is no JSON"
+        raise MalformedRequest(msg) from error
+    if not isinstance(value, dict):
+        msg = f"the field {name!r} must hold a JSON object"
+        raise MalformedRequest(msg)
+    return value

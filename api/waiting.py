@@ -1,0 +1,94 @@
+"""Let requests wait for jobs: one Redis subscription for all of them in this process."""
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+import redis
+
+from jobs.errors import Unavailable
+from jobs.job import Job
+from jobs.redis_client import redis_errors
+from jobs.store import CHANGES, JobStore
+
+# A waiter looks at its job this often even if nothing is announced: what is published while the
+# subscription is being renewed is lost for good.
+LOOK_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class JobWatcher:
+    """Wakes the waiters of a job when its record changes."""
+
+    def __init__(self, client: "redis.Redis", store: JobStore) -> None:
+        self._redis = client
+        self._store = store
+        self._lock = threading.Lock()
+        self._waiters: dict[str, set[threading.Event]] = defaultdict(set)
+        self._thread: threading.Thread | None = None
+
+    def wait(self, job_id: str, until: Callable[[Job], bool], *, seconds: float) -> Job:
+        """Return the job as soon as `until` holds, or as it is after `seconds`.
+
+        Raises:
+            JobNotFound, JobPurged: there is no (longer a) record.
+            StoreUnavailable: Redis is away.
+        """
+        deadline = time.monotonic() + seconds
+        changed = threading.Event()
+        self._listen_for(job_id, changed)
+        try:
+            while True:
+                changed.clear()  # before the look, so that no change falls between the two
+                job = self._store.get(job_id)
+                left = deadline - time.monotonic()
+                if until(job) or left <= 0:
+                    return job
+                changed.wait(min(left, LOOK_SECONDS))
+        finally:
+            self._forget(job_id, changed)
+
+    def _listen_for(self, job_id: str, changed: threading.Event) -> None:
+        with self._lock:
+            self._waiters[job_id].add(changed)
+            # Started by the first waiter, because a thread does not survive gunicorn's fork.
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._listen, name="watcher", daemon=True)
+                self._thread.start()
+
+    def _forget(self, job_id: str, changed: threading.Event) -> None:
+        with self._lock:
+            waiters = self._waiters[job_id]
+            waiters.discard(changed)
+            if not waiters:
+                del self._waiters[job_id]
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                self._wake_until_error()
+            except Unavailable as error:
+                log.warning("no subscription: %s", error)
+                time.sleep(1.0)  # waiters look by themselves meanwhile
+
+    def _wake_until_error(self) -> None:
+        with redis_errors(), self._pubsub() as subscription:
+            subscription.subscribe(CHANGES)
+            while True:
+                message = subscription.get_message(timeout=30.0)
+                if message is not None:
+                    self._wake(str(message["data"]))
+
+    def _pubsub(self) -> redis.client.PubSub:
+        subscription: redis.client.PubSub = self._redis.pubsub(  # type: ignore[no-untyped-call]
+            ignore_subscribe_messages=True
+        )
+        return subscription
+
+    def _wake(self, job_id: str) -> None:
+        with self._lock:
+            for waiter in self._waiters.get(job_id, ()):
+                waiter.set()
