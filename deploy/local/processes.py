@@ -51,6 +51,13 @@ class Process:
         except psutil.NoSuchProcess:
             return  # it was quicker
 
+    def kill(self) -> None:
+        """End it as a crash would."""
+        found = self._find()
+        if found is not None:
+            found.kill()
+            found.wait(5)
+
     def _find(self) -> psutil.Process | None:
         """Return the process; None if it is gone, even if its id is somebody else's by now."""
         child = _CHILDREN.get(self.pid)

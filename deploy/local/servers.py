@@ -92,6 +92,7 @@ class SeaweedFS:
         s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc = self.inner_ports
         return [
             str(_beside_python("weed")),
+            "-logtostderr=true",  # else it fills /tmp with logs of its own
             "server",
             f"-dir={self.directory}",
             f"-ip={LOOPBACK}",
@@ -113,6 +114,11 @@ class SeaweedFS:
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
         ]
+
+    def sweep(self) -> None:
+        """Remove the sockets that the server leaves behind in /tmp, after it ended."""
+        for name in (f"s3-{self.port}", f"s3-grpc-{self.inner_ports[0]}"):
+            Path(f"/tmp/seaweedfs-{name}.sock").unlink(missing_ok=True)  # noqa: S108  its choice
 
 
 def _quoted(path: Path) -> str:

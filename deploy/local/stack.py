@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -109,42 +109,50 @@ class Stack:
     def start_servers(self) -> None:
         """Start Valkey and SeaweedFS, and make the bucket."""
         self._claim_ports(self.ports.valkey, self.ports.s3)
-        self._start("valkey", self.valkey.command(), ready=self._valkey_answers, seconds=20)
-        self._start("seaweedfs", self.seaweedfs.command(), ready=self._bucket_is_there, seconds=60)
+        self.start("valkey", self.valkey.command(), ready=self._valkey_answers, seconds=20)
+        self.start("seaweedfs", self.seaweedfs.command(), ready=self._bucket_is_there, seconds=60)
 
     def start_programs(self, *, with_flower: bool) -> None:
         """Start the worker, the housekeeper and the API; ready means that a job would run."""
-        ports = [self.ports.api] + ([self.ports.flower] if with_flower else [])
-        self._claim_ports(*ports)
-        python = sys.executable
-        worker = self._start("worker", [python, "-m", "worker"])
-        self._start("housekeeper", [python, "-m", "worker", "housekeeper"])
+        worker = self.start("worker", [sys.executable, "-m", "worker"])
+        self.start("housekeeper", [sys.executable, "-m", "worker", "housekeeper"])
         if with_flower:
-            self._start("flower", [python, "-m", "celery", *_flower_arguments(self.ports.flower)])
-        api = [python, "-m", "gunicorn", "--config", "api/gunicorn.conf.py"]
-        api += ["--bind", f"{LOOPBACK}:{self.ports.api}", "api.wsgi:app"]
-        self._start("api", api, ready=lambda: is_listening(self.ports.api), seconds=60)
-        wait_until(self._a_worker_is_alive, worker, within_seconds=_MODEL_START_SECONDS)
+            self._claim_ports(self.ports.flower)
+            self.start("flower", [sys.executable, "-m", "celery", *_flower(self.ports.flower)])
+        self.start_api()
+        wait_until(self.has_worker, worker, within_seconds=_MODEL_START_SECONDS)
+
+    def start_api(self) -> Process:
+        """Start the API and wait until it answers."""
+        self._claim_ports(self.ports.api)
+        command = [sys.executable, "-m", "gunicorn", "--config", "api/gunicorn_conf.py"]
+        command += ["--bind", f"{LOOPBACK}:{self.ports.api}", "api.wsgi:app"]
+        return self.start("api", command, ready=lambda: is_listening(self.ports.api), seconds=60)
 
     def stop(self) -> None:
         """Stop all that was started, in the reverse order: the servers last."""
+        # SeaweedFS takes 15 s to leave; where the data goes with it there is nothing to wait for.
+        seconds = 30.0 if self.outlives_us else 3.0
         for process in reversed(self.processes):
-            process.stop()
+            process.stop(within_seconds=seconds)
         self.processes.clear()
+        self.seaweedfs.sweep()
         self._write_processes()
 
-    def _start(
+    def start(
         self,
         name: str,
         command: list[str],
         *,
         ready: Callable[[], bool] | None = None,
         seconds: float = 0,
+        variables: Mapping[str, str] | None = None,
     ) -> Process:
+        """Start a program of the service; returns once `ready` holds."""
         process = start(
             name,
             command,
-            environment=self.environment,
+            environment={**self.environment, **(variables or {})},
             logs=self.directory / "logs",
             directory=ROOT,
             outlives_us=self.outlives_us,
@@ -179,7 +187,8 @@ class Stack:
             return False
         return True
 
-    def _a_worker_is_alive(self) -> bool:
+    def has_worker(self) -> bool:
+        """Whether a worker has its models in memory and takes jobs."""
         client = redis_client.connect(self.valkey.url)
         try:
             return bool(WorkerRegistry(client).alive())
@@ -210,7 +219,7 @@ def running_processes(directory: Path) -> list[Process]:
     return [process for process in processes if process.is_alive()]
 
 
-def _flower_arguments(port: int) -> list[str]:
+def _flower(port: int) -> list[str]:
     return [
         "--app=jobs.flower:celery",
         "flower",

@@ -1,0 +1,51 @@
+# Everything runs inside .venv, which `make setup` makes; nothing is installed on the machine.
+PY := .venv/bin/python
+CODE := api client deploy jobs pipeline transcript worker tests benchmarks
+MODELS := tiny.en base segmentation-3.0 campplus
+
+.DEFAULT_GOAL := help
+.PHONY: help setup models demo up down logs check format test bench lock
+
+help: ## show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/	/' | expand -t 10
+
+setup: .venv/.set-up ## make .venv from the locked requirements
+
+.venv/.set-up: requirements/dev.txt pyproject.toml deploy/local/setup.sh
+	@sh deploy/local/setup.sh requirements/dev.txt
+	@touch $@
+
+models: setup ## fetch and verify the models that demo and tests use
+	@$(PY) -m pipeline pull $(MODELS)
+
+demo: models ## run the whole service once, on the sample call or AUDIO=path, and leave nothing
+	@$(PY) -m deploy.local demo "$(AUDIO)"
+
+up: models ## run the service in the background: API on :9000, Flower on :5555
+	@$(PY) -m deploy.local up
+
+down: setup ## stop what `make up` started
+	@$(PY) -m deploy.local down
+
+logs: setup ## follow the logs of `make up`
+	@$(PY) -m deploy.local logs
+
+check: setup ## format, lint, types, import contracts, unit tests
+	@.venv/bin/ruff format --check --quiet $(CODE)
+	@.venv/bin/ruff check --quiet $(CODE)
+	@.venv/bin/mypy $(CODE)
+	@.venv/bin/lint-imports
+	@$(PY) -m pytest -q tests/unit
+
+format: setup ## put the code into its form
+	@.venv/bin/ruff format $(CODE)
+	@.venv/bin/ruff check --fix $(CODE)
+
+test: check models ## everything that needs no GPU, against real servers and real models
+	@$(PY) -m pytest tests/integration tests/end_to_end
+
+bench: models ## accuracy and seconds per stage, beside WhisperX as it comes
+	@$(PY) -m benchmarks.stages
+
+lock: setup ## compile the pinned, hashed requirements anew, one file per image
+	@sh deploy/local/lock.sh

@@ -1,0 +1,71 @@
+"""Start the API and workers whose pipeline only does what the media says."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.local.processes import Process, wait_until
+from deploy.local.stack import Stack
+
+Submit = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def api(stack: Stack) -> Iterator[httpx.Client]:
+    """The real API, behind gunicorn."""
+    process = stack.start_api()
+    with httpx.Client(base_url=stack.url, timeout=30) as client:
+        yield client
+    process.stop()
+
+
+@pytest.fixture
+def start_worker(stack: Stack) -> Iterator[Callable[[], Process]]:
+    """A function that starts one more stand-in worker; all are stopped after the test."""
+    started: list[Process] = []
+
+    def start() -> Process:
+        name = f"stand-in-{len(stack.processes)}"
+        command = [sys.executable, "-m", "tests.integration.stand_in_worker"]
+        process = stack.start(name, command, variables={"WORKER_NAME": f"{name}@test"})
+        started.append(process)
+        wait_until(stack.has_worker, process, within_seconds=60)
+        return process
+
+    yield start
+    for process in started:
+        process.stop(within_seconds=5)
+
+
+@pytest.fixture
+def submit(api: httpx.Client) -> Submit:
+    """A function that submits a script for the stand-in and returns the job."""
+
+    def send(script: dict[str, Any] | bytes, **options: str) -> dict[str, Any]:
+        content = script if isinstance(script, bytes) else json.dumps(script).encode()
+        answer = api.post("/v1/jobs", data=options, files={"file": ("call.wav", content)})
+        assert answer.status_code == 202, answer.text
+        job: dict[str, Any] = answer.json()
+        return job
+
+    return send
+
+
+@pytest.fixture
+def ended(api: httpx.Client) -> Callable[[str], dict[str, Any]]:
+    """A function that waits until a job is over."""
+
+    def wait(job_id: str, *, within_seconds: float = 60) -> dict[str, Any]:
+        deadline = time.monotonic() + within_seconds
+        while True:
+            job: dict[str, Any] = api.get(f"/v1/jobs/{job_id}", params={"wait": 10}).json()
+            if job["status"] in ("succeeded", "failed", "canceled"):
+                return job
+            assert time.monotonic() < deadline, job
+
+    return wait
