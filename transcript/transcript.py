@@ -51,6 +51,14 @@ class Speaker(Value):
     embedding: tuple[float, ...] | None = None  # on request
 
 
+class Turn(Value):
+    """A stretch in which one speaker talks, whether or not words were understood in it."""
+
+    start: Seconds
+    end: Seconds
+    speaker: str
+
+
 class Models(Value):
     """Which models really ran; None: that stage did not run."""
 
@@ -77,5 +85,6 @@ class Transcript(Value):
     duration: Seconds  # of the media
     segments: tuple[Segment, ...] = ()  # by start
     speakers: tuple[Speaker, ...] = ()  # in order of appearance
+    turns: tuple[Turn, ...] = ()  # by start; where two people talk at once, turns overlap
     models: Models = Models()
     warnings: tuple[TranscriptWarning, ...] = ()
