@@ -41,6 +41,7 @@ def test_suffixes_and_media_types_are_what_the_world_calls_them() -> None:
         "vtt": (".vtt", "text/vtt"),
         "txt": (".txt", "text/plain"),
         "tsv": (".tsv", "text/tab-separated-values"),
+        "rttm": (".rttm", "text/plain"),
     }
 
 
