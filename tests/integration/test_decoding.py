@@ -1,5 +1,6 @@
 """Media of every kind becomes one kind of waveform, with the media's own clock."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -292,7 +293,7 @@ def test_an_image_is_unsupported(tmp_path: Path, suffix: str) -> None:
     encoder = av.CodecContext.create(codec, "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = 64, 48, pixels
-    encoder.framerate = 1
+    encoder.framerate = Fraction(1)
     picture = av.VideoFrame(64, 48, pixels)
     picture.pts = 0
     media = tmp_path / f"picture.{suffix}"
