@@ -2,6 +2,7 @@
 PY := .venv/bin/python
 CODE := api client deploy jobs pipeline transcript worker tests benchmarks
 MODELS := tiny.en base segmentation-3.0 campplus
+export AUDIO # reaches the shell as it is, whatever characters a path has
 
 .DEFAULT_GOAL := help
 .PHONY: help setup models demo up down logs check format test bench lock
@@ -19,7 +20,7 @@ models: setup ## fetch and verify the models that demo and tests use
 	@$(PY) -m pipeline pull $(MODELS)
 
 demo: models ## run the whole service once, on the sample call or AUDIO=path, and leave nothing
-	@$(PY) -m deploy.local demo "$(AUDIO)"
+	@$(PY) -m deploy.local demo $${AUDIO:+"$$AUDIO"}
 
 up: models ## run the service in the background: API on :9000, Flower on :5555
 	@$(PY) -m deploy.local up

@@ -107,4 +107,5 @@ def shown_name(filename: str) -> str:
     """
     name = PurePosixPath(filename.replace("\\", "/")).name
     printable = "".join(c for c in name if unicodedata.category(c)[0] != "C")
-    return printable.strip()[-MAX_NAME_CHARACTERS:] or "media"
+    shown = printable.strip()[-MAX_NAME_CHARACTERS:]
+    return shown if shown.strip(".") else "media"

@@ -1,0 +1,261 @@
+"""What clients send wrong, and how they are told, through the real API."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+import redis
+
+from deploy.local.processes import Process
+from jobs.files import JobFiles
+from jobs.options import Priority
+from jobs.store import JobStore
+
+StartWorker = Callable[[], Process]
+SCRIPT = json.dumps({"say": "hello"}).encode()
+
+
+@pytest.fixture(autouse=True)
+def _empty(valkey: "redis.Redis") -> None:
+    """Every test begins with an empty Valkey."""
+
+
+def post(
+    api: httpx.Client, content: bytes = SCRIPT, name: str = "a.wav", **fields: str
+) -> httpx.Response:
+    return api.post("/v1/jobs", data=fields, files={"file": (name, content)})
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code", "said"),
+    [
+        ({"model": "huge"}, 400, "unknown_model", "large-v3"),
+        ({"model": "../../etc/passwd"}, 422, "invalid_options", "model"),
+        ({"model": "someone/some-model"}, 422, "invalid_options", "model"),
+        ({"language": "klingon"}, 422, "invalid_options", "unknown language"),
+        ({"model": "tiny.en", "language": "de"}, 422, "invalid_options", "English only"),
+        ({"task": "sing"}, 422, "invalid_options", "task"),
+        ({"min_speakers": "3", "max_speakers": "2"}, 422, "invalid_options", "min_speakers"),
+        ({"num_speakers": "0"}, 422, "invalid_options", "num_speakers"),
+        ({"langauge": "de"}, 422, "invalid_options", "langauge"),
+        ({"diarize": "perhaps"}, 422, "invalid_options", "diarize"),
+        ({"options": "{"}, 400, "malformed_request", "JSON"),
+        ({"options": "[]"}, 400, "malformed_request", "object"),
+        ({"metadata": "nonsense"}, 400, "malformed_request", "metadata"),
+    ],
+)
+def test_a_wrong_option_is_refused_with_its_name_and_nothing_is_stored(
+    api: httpx.Client,
+    store: JobStore,
+    files: JobFiles,
+    fields: dict[str, str],
+    status: int,
+    code: str,
+    said: str,
+) -> None:
+    before = _stored(files)
+
+    answer = post(api, **fields)
+
+    problem = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, problem["code"]) == (status, code)
+    assert problem["status"] == status
+    assert said in problem["detail"]
+    assert store.depth(Priority.NORMAL) == 0
+    assert _stored(files) == before
+
+
+def _stored(files: JobFiles) -> int:
+    return int(files._s3.list_objects_v2(Bucket=files._bucket)["KeyCount"])
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("application/json", b"{}", 415),
+        ("multipart/form-data; boundary=x", b"nothing of the kind", 400),
+        ("multipart/form-data; boundary=x", b"--x--\r\n", 400),
+        ("multipart/form-data", b"", 415),
+    ],
+)
+def test_a_body_that_is_no_form_is_refused(
+    api: httpx.Client, content_type: str, body: bytes, status: int
+) -> None:
+    answer = api.post("/v1/jobs", content=body, headers={"content-type": content_type})
+
+    assert answer.status_code == status
+    assert answer.json()["status"] == status
+
+
+def test_an_empty_file_is_refused(api: httpx.Client) -> None:
+    answer = post(api, b"")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "empty_media")
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Users\\me\\talk.mp3", "talk.mp3"),
+        ("é" * 300 + ".mp3", "é" * 251 + ".mp3"),
+        ("..", "media"),
+    ],
+)
+def test_a_file_name_is_shown_without_folders_and_never_too_long(
+    api: httpx.Client, sent: str, shown: str
+) -> None:
+    answer = post(api, name=sent)
+
+    assert answer.status_code == 202
+    assert answer.json()["media"]["filename"] == shown
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/v1/jobs/job_unknown", 404, "job_not_found"),
+        ("/v1/jobs/job_unknown/transcript", 404, "job_not_found"),
+        ("/v1/jobs/job_unknown?wait=1000", 422, "invalid_request"),
+        ("/v1/jobs?limit=0", 422, "invalid_request"),
+        ("/v1/jobs?unknown=1", 422, "invalid_request"),
+        ("/nowhere", 404, "not_found"),
+        ("/v1/jobs/" + "x" * 300, 422, "invalid_request"),
+    ],
+)
+def test_every_error_has_the_same_shape(
+    api: httpx.Client, path: str, status: int, code: str
+) -> None:
+    answer = api.get(path)
+
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert {"type", "title", "status", "detail", "instance"} <= answer.json().keys()
+
+
+def test_a_wrong_method_names_the_right_ones(api: httpx.Client) -> None:
+    answer = api.put("/v1/jobs", content=b"")
+
+    assert answer.status_code == 405
+    assert "POST" in answer.headers["allow"]
+
+
+def test_a_transcript_that_is_not_ready_is_a_conflict_that_tells_the_status(
+    api: httpx.Client,
+) -> None:
+    job = post(api).json()
+
+    early = api.get(f"/v1/jobs/{job['id']}/transcript")
+    unknown = api.get(f"/v1/jobs/{job['id']}/transcript", params={"format": "pdf"})
+
+    assert (early.status_code, early.json()["job_status"]) == (409, "queued")
+    assert (unknown.status_code, unknown.json()["code"]) == (400, "unknown_format")
+    assert "srt" in unknown.json()["detail"]
+
+
+def test_a_submitted_job_says_where_to_look_and_how_many_go_first(api: httpx.Client) -> None:
+    first, second = post(api), post(api)
+
+    assert first.headers["location"].endswith(f"/v1/jobs/{first.json()['id']}")
+    assert int(first.headers["retry-after"]) > 0
+    assert [job.json()["queue_position"] for job in (first, second)] == [0, 1]
+    assert not {"owner", "lease"} & first.json().keys()
+
+
+def test_jobs_are_listed_in_pages(api: httpx.Client) -> None:
+    ids = [post(api).json()["id"] for _ in range(5)]
+
+    first = api.get("/v1/jobs", params={"limit": 3}).json()
+    second = api.get("/v1/jobs", params={"limit": 3, "cursor": first["next_cursor"]}).json()
+
+    assert [job["id"] for job in first["data"] + second["data"]] == ids[::-1]
+    assert (first["has_more"], second["has_more"], second["next_cursor"]) == (True, False, None)
+
+
+def test_waiting_ends_with_the_job_or_with_the_time(
+    api: httpx.Client, start_worker: StartWorker
+) -> None:
+    job = post(api).json()
+
+    assert api.get(f"/v1/jobs/{job['id']}", params={"wait": 0.2}).json()["status"] == "queued"
+    start_worker()
+    assert api.get(f"/v1/jobs/{job['id']}", params={"wait": 20}).json()["status"] == "succeeded"
+
+
+def test_health_tells_of_workers_and_ready_of_the_stores(
+    api: httpx.Client, start_worker: StartWorker
+) -> None:
+    assert api.get("/health").json()["status"] == "degraded"
+    start_worker()
+
+    assert api.get("/health").json()["status"] == "healthy"
+    assert api.get("/ready").json()["checks"] == {"redis": "ok", "storage": "ok"}
+    assert api.get("/").json()["status"] == "running"
+
+
+def asr(api: httpx.Client, content: bytes = SCRIPT, **request: Any) -> httpx.Response:
+    return api.post("/asr", files={"audio_file": ("a.wav", content)}, timeout=60, **request)
+
+
+def test_asr_answers_json_like_the_replaced_service(
+    api: httpx.Client, start_worker: StartWorker
+) -> None:
+    start_worker()
+
+    answer = asr(api).json()
+
+    assert answer["text"] == answer["segments"]
+    assert answer["segments"][0]["text"] == "hello"
+    assert answer["segments"][0]["speaker"] == "SPEAKER_00"
+    assert answer["word_segments"][0]["word"] == "hello"
+    assert answer["language"] == "en"
+
+
+@pytest.mark.parametrize("where", ["params", "data"])
+def test_asr_takes_options_from_query_and_form(
+    api: httpx.Client, start_worker: StartWorker, where: str
+) -> None:
+    start_worker()
+
+    wrapped = asr(api, **{where: {"output_format": "srt", "encode": "true"}})
+    bare = asr(api, **{where: {"output": "srt", "output_format": "json"}})
+    text = asr(api, **{where: {"output": "text"}})
+
+    assert "hello" in wrapped.json()["srt"]
+    assert bare.text.startswith("1\n00:00:00,000 --> ")
+    assert bare.headers["content-type"].startswith("application/x-subrip")
+    assert "hello" in text.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"model": "huge"}, "unknown model"),
+        ({"language": "klingon"}, "unknown language"),
+        ({"output": "pdf"}, "output format"),
+        ({"min_speakers": "3", "max_speakers": "2"}, "min_speakers"),
+    ],
+)
+@pytest.mark.parametrize("where", ["params", "data"])
+def test_asr_refuses_what_is_wrong_as_400_with_a_detail(
+    api: httpx.Client, fields: dict[str, str], said: str, where: str
+) -> None:
+    answer = asr(api, **{where: fields})
+
+    assert answer.status_code == 400
+    assert answer.json().keys() == {"detail"}
+    assert said in answer.json()["detail"]
+
+
+def test_asr_says_failed_to_decode_audio_where_that_is_what_happened(
+    api: httpx.Client, start_worker: StartWorker
+) -> None:
+    start_worker()
+
+    answer = asr(api, b"no script")
+
+    assert answer.status_code == 400
+    assert "failed to decode audio" in answer.json()["detail"]
