@@ -1,0 +1,67 @@
+"""Find which language is spoken."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.speech import Window
+from pipeline.waveform import Waveform
+from pipeline.windows import samples_of
+
+if TYPE_CHECKING:
+    from pipeline.whisper import WhisperRecognizer
+
+MOST_WINDOWS = 5  # each costs one pass of the encoder
+SURE = 0.9  # mean probability at which two windows are enough
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectedLanguage:
+    """The language that most of the speech is in."""
+
+    code: str  # a Whisper code, such as "en"
+    probability: float | None  # 0 to 1; None: the model knows this language only
+
+
+def detect_language(
+    waveform: Waveform, windows: Sequence[Window], recognizer: "WhisperRecognizer"
+) -> DetectedLanguage:
+    """Listen to a few windows of speech, spread over the media.
+
+    Not to its first 30 seconds, which may be music, silence, or a greeting in another language.
+    The windows' probabilities are averaged, weighted by how much speech is in each.
+
+    Args:
+        waveform: of the whole media.
+        windows: where somebody speaks; at least one.
+        recognizer: an English model answers without listening.
+
+    Raises:
+        ValueError: there is no window.
+    """
+    if not windows:
+        msg = "no language can be detected where nobody speaks"
+        raise ValueError(msg)
+    if not recognizer.is_multilingual:
+        return DetectedLanguage(code="en", probability=None)
+    sums: defaultdict[str, float] = defaultdict(float)
+    weight = 0.0
+    for count, window in enumerate(_spread(windows), start=1):
+        (probabilities,) = recognizer.language_probabilities([samples_of(waveform, window)])
+        seconds = sum(span.end - span.start for span in window.spans)
+        for code, probability in probabilities.items():
+            sums[code] += seconds * probability
+        weight += seconds
+        if count > 1 and max(sums.values()) / weight >= SURE:
+            break
+    code = max(sums, key=lambda each: sums[each])
+    return DetectedLanguage(code=code, probability=min(1.0, sums[code] / weight))
+
+
+def _spread(windows: Sequence[Window]) -> list[Window]:
+    """Choose windows from all over; the ones far apart first, so that two say most."""
+    count = min(MOST_WINDOWS, len(windows))
+    indices = [(2 * part + 1) * len(windows) // (2 * count) for part in range(count)]
+    middle = len(indices) // 2
+    return [windows[index] for index in indices[middle:] + indices[:middle]]
