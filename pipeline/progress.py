@@ -16,5 +16,16 @@ class OnProgress(Protocol):
         """Take note that `fraction` (0 to 1, never falling within a stage) of a stage is done."""
 
 
+class OnDecoded(Protocol):
+    """Called once, as soon as it is known what the media is."""
+
+    def __call__(self, seconds: float, codec: str) -> None:
+        """Take note of the length of the media and the name of its audio codec."""
+
+
 def unheard(stage: Stage, fraction: float) -> None:
     """Follow nothing."""
+
+
+def untold(seconds: float, codec: str) -> None:
+    """Note nothing."""

@@ -1,5 +1,6 @@
 """Read what an operator decides about models, devices and limits."""
 
+import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,6 +32,7 @@ class PipelineSettings(BaseSettings):
     hf_token: SecretStr | None = None  # opens gated models; nothing needs it
     hf_hub_offline: bool = False  # True: use what is in the cache, ask nobody
     cache_dir: Path = Field(default_factory=_default_cache)  # models
+    work_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))  # waveforms
     preload_model: str | None = None  # None: large-v3 on cuda, base on the CPU
     allowed_models: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
     vad: Literal["silero", "pyannote"] = "silero"

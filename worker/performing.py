@@ -3,7 +3,6 @@
 import logging
 import tempfile
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +21,7 @@ from jobs.leases import Leases
 from jobs.options import TranscriptionOptions
 from jobs.stages import Stage
 from jobs.store import JobStore
+from pipeline.progress import OnDecoded, OnProgress
 from transcript.renderings import RENDERINGS, render
 from transcript.transcript import Transcript
 from worker.heartbeat import Heartbeat
@@ -37,9 +37,9 @@ class Transcribe(Protocol):
         self,
         media: Path,
         options: TranscriptionOptions,
-        on_progress: Callable[[Stage, float], None],
+        on_progress: OnProgress,
         *,
-        on_decoded: Callable[[float, str], None],
+        on_decoded: OnDecoded,
     ) -> Transcript:
         """Return what was said in `media`."""
 

@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from jobs.settings import load_settings
 from jobs.stages import Stage
 from jobs.store import JobStore
 from jobs.workers import WorkerRegistry, WorkerStatus
+from pipeline.progress import OnDecoded, OnProgress
 from transcript.transcript import Segment, Transcript, Word
 from worker.consuming import consume
 from worker.performing import Performer
@@ -33,9 +33,9 @@ from worker.settings import WorkerSettings
 def transcribe(
     media: Path,
     options: TranscriptionOptions,
-    on_progress: Callable[[Stage, float], None],
+    on_progress: OnProgress,
     *,
-    on_decoded: Callable[[float, str], None],
+    on_decoded: OnDecoded,
 ) -> Transcript:
     """Do what the media says."""
     try:

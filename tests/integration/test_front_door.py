@@ -57,7 +57,7 @@ def test_a_wrong_option_is_refused_with_its_name_and_nothing_is_stored(
 ) -> None:
     before = _stored(files)
 
-    answer = post(api, **fields)
+    answer = api.post("/v1/jobs", data=fields, files={"file": ("a.wav", SCRIPT)})
 
     problem = answer.json()
     assert answer.headers["content-type"] == "application/problem+json"
@@ -196,7 +196,11 @@ def test_health_tells_of_workers_and_ready_of_the_stores(
     assert api.get("/").json()["status"] == "running"
 
 
-def asr(api: httpx.Client, content: bytes = SCRIPT, **request: Any) -> httpx.Response:
+def asr(
+    api: httpx.Client, content: bytes = SCRIPT, /, *, where: str = "params", **fields: str
+) -> httpx.Response:
+    """Call with fields in the query (`params`) or in the form (`data`)."""
+    request: dict[str, Any] = {where: fields}
     return api.post("/asr", files={"audio_file": ("a.wav", content)}, timeout=60, **request)
 
 
@@ -220,9 +224,9 @@ def test_asr_takes_options_from_query_and_form(
 ) -> None:
     start_worker()
 
-    wrapped = asr(api, **{where: {"output_format": "srt", "encode": "true"}})
-    bare = asr(api, **{where: {"output": "srt", "output_format": "json"}})
-    text = asr(api, **{where: {"output": "text"}})
+    wrapped = asr(api, where=where, output_format="srt", encode="true")
+    bare = asr(api, where=where, output="srt", output_format="json")
+    text = asr(api, where=where, output="text")
 
     assert "hello" in wrapped.json()["srt"]
     assert bare.text.startswith("1\n00:00:00,000 --> ")
@@ -243,7 +247,7 @@ def test_asr_takes_options_from_query_and_form(
 def test_asr_refuses_what_is_wrong_as_400_with_a_detail(
     api: httpx.Client, fields: dict[str, str], said: str, where: str
 ) -> None:
-    answer = asr(api, **{where: fields})
+    answer = asr(api, where=where, **fields)
 
     assert answer.status_code == 400
     assert answer.json().keys() == {"detail"}

@@ -21,7 +21,7 @@ def api_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = venv / "bin" / "python"
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, venv], check=True)
     locked = ROOT / "requirements" / "api.txt"
-    install = [
+    install: list[str | Path] = [
         uv,
         "pip",
         "install",

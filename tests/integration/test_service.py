@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -151,8 +152,8 @@ def test_media_that_kills_its_worker_is_given_up_after_three_attempts(
     job_id = submit({"die": True})["id"]
     for attempt in (1, 2, 3):
         worker = start_worker()
-        _wait_for(lambda attempt=attempt: store.get(job_id).attempt == attempt)
-        _wait_for(lambda worker=worker: not worker.is_alive())
+        _wait_for(partial(_is_at, store, job_id, attempt))
+        _wait_for(partial(_is_gone, worker))
         valkey.zadd(LEASES, {job_id: 1})
         housekeeper.make_round()
 
@@ -218,6 +219,14 @@ def test_urgent_jobs_go_first(
 
     assert [store.get(job_id).status.is_final for job_id in batch].count(True) <= 2
     assert all(ended(job_id)["status"] == "succeeded" for job_id in batch)
+
+
+def _is_at(store: JobStore, job_id: str, attempt: int) -> bool:
+    return store.get(job_id).attempt == attempt
+
+
+def _is_gone(process: Process) -> bool:
+    return not process.is_alive()
 
 
 def _wait_for(condition: Callable[[], bool], *, within_seconds: float = 30) -> None:

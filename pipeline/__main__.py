@@ -1,0 +1,131 @@
+"""Transcribe a file without the service, or fetch models.
+
+python -m pipeline talk.mp3 --format srt
+python -m pipeline pull tiny.en base
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from jobs.errors import ServiceError
+from jobs.options import Task, TranscriptionOptions
+from jobs.stages import Stage
+from pipeline.device import DeviceMissing
+from pipeline.settings import PipelineSettings
+from transcript.renderings import RENDERINGS, render
+
+console = Console(stderr=True)
+
+
+def transcribe(arguments: argparse.Namespace) -> str:
+    """Return the transcript of one file, rendered.
+
+    Raises:
+        ServiceError: it cannot be had; the message says why.
+        ValidationError: an option is at fault.
+    """
+    from pipeline.pipeline import Pipeline
+
+    options = TranscriptionOptions(
+        model=arguments.model,
+        language=arguments.language,
+        task=arguments.task,
+        initial_prompt=arguments.initial_prompt,
+        hotwords=arguments.hotwords,
+        diarize=arguments.diarize,
+        num_speakers=arguments.num_speakers,
+        min_speakers=arguments.min_speakers,
+        max_speakers=arguments.max_speakers,
+    )
+    pipeline = Pipeline(PipelineSettings())
+    with _bar() as progress:
+        bar = progress.add_task("loading models", total=1.0)
+
+        def on_progress(stage: Stage, fraction: float) -> None:
+            progress.update(bar, completed=fraction, description=str(stage))
+
+        transcript = pipeline.run(arguments.media, options, on_progress)
+    for warning in transcript.warnings:
+        console.print(f"{warning.code}: {warning.message}", style="yellow", markup=False)
+    return render(transcript, arguments.format)
+
+
+def pull_models(names: list[str]) -> None:
+    """Fetch and verify models into CACHE_DIR.
+
+    Raises:
+        ServiceError: one is unknown or cannot be had.
+    """
+    from pipeline.pull import pull
+
+    settings = PipelineSettings()
+    with _bar() as progress:
+        for name in names:
+            bar = progress.add_task(f"pull {name}", total=1.0)
+            path = pull(name, settings, _moves(progress, bar))
+            progress.update(bar, completed=1.0)
+            console.print(f"{name}: {path}", markup=False, highlight=False)
+
+
+def _moves(progress: Progress, bar: TaskID) -> Callable[[float], None]:
+    return lambda fraction: progress.update(bar, completed=fraction)
+
+
+def _bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline", description="Speech in, speaker-labelled text out."
+    )
+    parser.add_argument("media", type=Path, help="any audio or video file")
+    parser.add_argument("--format", choices=tuple(RENDERINGS), default="txt")
+    parser.add_argument("--output", type=Path, help="a file; without it, standard output")
+    parser.add_argument("--model", help="a Whisper model, such as base or large-v3")
+    parser.add_argument("--language", help="a code, such as de; without it, detected")
+    parser.add_argument("--task", choices=tuple(Task), default=Task.TRANSCRIBE)
+    parser.add_argument("--initial-prompt")
+    parser.add_argument("--hotwords", help="words to expect")
+    parser.add_argument("--no-diarize", dest="diarize", action="store_false")
+    for bound in ("num", "min", "max"):
+        parser.add_argument(f"--{bound}-speakers", type=int)
+    return parser
+
+
+def main() -> int:
+    """Read the command line; returns the exit status."""
+    logging.basicConfig(level=logging.WARNING)
+    try:
+        if sys.argv[1:2] == ["pull"]:
+            pull_models(sys.argv[2:])
+            return 0
+        arguments = _parser().parse_args()
+        if not arguments.media.is_file():
+            console.print(f"no such file: {arguments.media}", style="red", markup=False)
+            return 2
+        text = transcribe(arguments)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False):
+            console.print(f"{fault['loc']}: {fault['msg']}", style="red", markup=False)
+        return 2
+    except (ServiceError, DeviceMissing) as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+    if arguments.output:
+        arguments.output.write_text(text, encoding="utf-8")
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
