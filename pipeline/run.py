@@ -63,7 +63,10 @@ class Run:
         diarization = self._diarization(media.waveform) if words else None
         if diarization is not None:
             words = assign_speakers(
-                words, diarization.exclusive, fill_nearest=self.settings.diarize_fill_nearest
+                words,
+                diarization.exclusive,
+                overlapping=diarization.turns,
+                fill_nearest=self.settings.diarize_fill_nearest,
             )
         return self._result(media, language, words, heard, diarization)
 

@@ -15,6 +15,7 @@ NEAR_SECONDS = 0.5
 # A word that two speakers share is decided by its neighbours unless one of them has so many
 # seconds more of it: word boundaries differ between annotators by 0.08 s at the 95th percentile.
 STRADDLE_SECONDS = 0.2
+MOST_OF_A_WORD = 0.5  # a share; the voice that goes on through this much of a word may have said it
 PAUSE_SECONDS = 0.5  # between two words; what is apart by more was not said in one breath
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "।")  # noqa: RUF001 - not Latin
 
@@ -25,18 +26,24 @@ Indices = npt.NDArray[np.int64]
 
 
 def assign_speakers(
-    words: Sequence[SpokenWord], exclusive: Sequence[Turn], *, fill_nearest: bool
+    words: Sequence[SpokenWord],
+    exclusive: Sequence[Turn],
+    *,
+    overlapping: Sequence[Turn] = (),
+    fill_nearest: bool,
 ) -> list[SpokenWord]:
     """Give every word the speaker who talks during most of it.
 
     A word outside every turn gets the speaker of the nearest turn up to NEAR_SECONDS away (of two
     at the same distance, the earlier one). A word that straddles the change from one speaker to
     another, while the words before and after it in the same sentence are both the other one's,
-    follows them: speakers do not swap in the middle of a phrase for a single syllable.
+    follows them: speakers do not swap in the middle of a phrase for a single syllable. Nor do they
+    for the last word of a sentence while whoever said the rest of it still talks.
 
     Args:
         words: by start; what `speaker` they carry already is forgotten.
         exclusive: by start, never overlapping.
+        overlapping: the same turns at full length, by start; empty: they are not known.
         fill_nearest: True: a word outside every turn gets the nearest speaker, however far.
 
     Returns:
@@ -57,6 +64,8 @@ def assign_speakers(
     reach = np.inf if fill_nearest else NEAR_SECONDS
     speaker[outside] = np.where(distance <= reach, nearest, NOBODY)
     speaker = _smoothed(speaker, overlap, words)
+    everybody = [turn for turn in overlapping if turn.speaker in index]
+    speaker = _ended(speaker, _shares(everybody, index, start, end), words)
     return [
         replace(word, speaker=None if who == NOBODY else labels[who])
         for word, who in zip(words, speaker.tolist(), strict=True)
@@ -120,10 +129,36 @@ def _smoothed(speaker: Indices, overlap: Floats, words: Sequence[SpokenWord]) ->
     return smoothed
 
 
+def _shares(turns: Sequence[Turn], index: dict[str, int], start: Floats, end: Floats) -> Floats:
+    """Return how much of each word each speaker talks through, shape (n_words, n_speakers)."""
+    shares = np.zeros((len(start), len(index)))
+    for label, who in index.items():
+        # One speaker's own turns never overlap, which the search needs.
+        own = [turn for turn in turns if turn.speaker == label]
+        if own:
+            shares[:, who] = _Turns(own, {label: 0}).overlap(start, end, n_speakers=1)[:, 0]
+    return shares / np.maximum(end - start, 1e-3)[:, None]
+
+
+def _ended(speaker: Indices, shares: Floats, words: Sequence[SpokenWord]) -> Indices:
+    """Let the last word of a sentence stay with whoever said the rest and still talks."""
+    ended = speaker.copy()
+    changes = np.flatnonzero((speaker[1:] != speaker[:-1]) & (speaker[:-1] != NOBODY)) + 1
+    for n in changes.tolist():
+        before = int(ended[n - 1])
+        talks_on = before != NOBODY and shares[n, before] >= MOST_OF_A_WORD
+        if talks_on and _ends_sentence(words[n]) and _one_phrase(words[n - 1 : n + 1]):
+            ended[n] = before
+    return ended
+
+
+def _ends_sentence(word: SpokenWord) -> bool:
+    return word.text.rstrip("\"'”’»)]").endswith(SENTENCE_ENDS)  # noqa: RUF001 - quotes
+
+
 def _one_phrase(words: Sequence[SpokenWord]) -> bool:
     """Tell whether words follow each other without a pause or the end of a sentence."""
     return all(
-        later.start - word.end <= PAUSE_SECONDS
-        and not word.text.rstrip("\"'”’»)]").endswith(SENTENCE_ENDS)  # noqa: RUF001 - quotes
+        later.start - word.end <= PAUSE_SECONDS and not _ends_sentence(word)
         for word, later in itertools.pairwise(words)
     )

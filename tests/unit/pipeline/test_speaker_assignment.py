@@ -164,3 +164,30 @@ def test_with_fill_nearest_no_word_is_without_a_speaker(
     assigned = assign_speakers(words, turns, fill_nearest=True)
 
     assert not turns or all(w.speaker for w in assigned)
+
+
+def test_the_last_word_of_a_sentence_stays_with_whoever_still_talks() -> None:
+    exclusive = [turn(0, 1.0, "A"), turn(1.0, 3.0, "B")]
+    overlapping = [turn(0, 1.5, "A"), turn(1.0, 3.0, "B")]
+    words = [
+        word(0.4, 0.9, " Neither"),
+        word(0.9, 1.0, " did"),
+        word(1.1, 1.4, " I."),
+        word(1.6, 1.9, " Okay."),
+    ]
+
+    found = assign_speakers(words, exclusive, overlapping=overlapping, fill_nearest=False)
+
+    assert [each.speaker for each in found] == ["A", "A", "A", "B"]
+    without = assign_speakers(words, exclusive, overlapping=exclusive, fill_nearest=False)
+    assert [each.speaker for each in without] == ["A", "A", "B", "B"]
+
+
+def test_an_answer_of_one_word_keeps_its_speaker() -> None:
+    exclusive = [turn(0, 1.0, "A"), turn(1.0, 3.0, "B")]
+    overlapping = [turn(0, 1.5, "A"), turn(1.0, 3.0, "B")]
+    words = [word(0.4, 1.0, " Agreed?"), word(1.1, 1.4, " Yes.")]
+
+    found = assign_speakers(words, exclusive, overlapping=overlapping, fill_nearest=False)
+
+    assert [each.speaker for each in found] == ["A", "B"]
