@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jobs.stages import Stage
+from pipeline.progress import OnProgress, unheard
 from pipeline.speech import Window
 from pipeline.waveform import Waveform
 from pipeline.windows import samples_of
@@ -25,7 +27,12 @@ class DetectedLanguage:
 
 
 def detect_language(
-    waveform: Waveform, windows: Sequence[Window], recognizer: "WhisperRecognizer"
+    waveform: Waveform,
+    windows: Sequence[Window],
+    recognizer: "WhisperRecognizer",
+    *,
+    on_progress: OnProgress = unheard,
+    after: float = 0.05,
 ) -> DetectedLanguage:
     """Listen to a few windows of speech, spread over the media.
 
@@ -36,6 +43,8 @@ def detect_language(
         waveform: of the whole media.
         windows: where somebody speaks; at least one.
         recognizer: an English model answers without listening.
+        on_progress: asked before each window whether anybody still wants to know.
+        after: share of Stage.TRANSCRIBE that was done before this call, 0 to 1.
 
     Raises:
         ValueError: there is no window.
@@ -48,6 +57,7 @@ def detect_language(
     sums: defaultdict[str, float] = defaultdict(float)
     weight = 0.0
     for count, window in enumerate(_spread(windows), start=1):
+        on_progress(Stage.TRANSCRIBE, after)
         (probabilities,) = recognizer.language_probabilities([samples_of(waveform, window)])
         seconds = sum(span.end - span.start for span in window.spans)
         for code, probability in probabilities.items():

@@ -12,6 +12,7 @@ from pipeline.models import Models
 from pipeline.progress import OnDecoded, OnProgress, unheard, untold
 from pipeline.run import Run
 from pipeline.settings import PipelineSettings
+from pipeline.threads import wait_passively
 from transcript.transcript import Transcript
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class Pipeline:
         Raises:
             DeviceMissing: the settings name a device or number format that is not here.
         """
+        wait_passively()
         self._settings = settings
         self.device = choose_device(settings)
         self._models = Models(settings, self.device)

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
@@ -126,7 +127,7 @@ def _pull(model: Model, home: Path, settings: PipelineSettings, on_pull: OnPull)
     raise ModelUnavailable(
         f"model {model.name!r} could not be fetched "
         f"({'; '.join(tried) or 'HF_HUB_OFFLINE is set and it has no other source'}). "
-        f"Otherwise {_by_hand(model.name)}"
+        f"Without a network: {_by_hand(model.name)}"
     )
 
 
@@ -151,7 +152,10 @@ def _sources(
             ),
         )
     if model.url:
-        yield "its address", lambda staging, _: from_url(model, staging, on_pull=on_pull)
+        yield (
+            urlsplit(model.url.address).netloc,
+            lambda staging, _: from_url(model, staging, on_pull=on_pull),
+        )
 
 
 def _settle(model: Model, fetched: Fetched, staging: Path, home: Path) -> None:

@@ -97,7 +97,7 @@ class Run:
         language = (
             DetectedLanguage(code=named, probability=None)
             if named
-            else detect_language(waveform, windows, recognizer)
+            else detect_language(waveform, windows, recognizer, on_progress=self.on_progress)
         )
         aligner = self._aligner(language.code)
         heard = transcribe(

@@ -109,7 +109,7 @@ def from_url(model: Model, directory: Path, *, on_pull: OnPull) -> Fetched:
                 on_pull(min(0.99, out.tell() / model.bytes))
     except httpx.HTTPError as error:
         log.info("a download failed", extra={"model": model.name, "error": repr(error)})
-        raise SourceFailed("its address did not answer") from error
+        raise SourceFailed("did not answer") from error
     return Fetched(
         source=model.url.address,
         files={path.name: checked(path, sha256=model.url.sha256)},

@@ -13,6 +13,9 @@ from jobs.files import JobFiles
 from jobs.leases import Leases
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
+from pipeline.threads import wait_passively
+
+wait_passively()  # the servers and workers under test share the cores with the tests' own models
 
 
 @pytest.fixture(scope="session")
