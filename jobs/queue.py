@@ -39,7 +39,7 @@ def connect(settings: StoreSettings) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_default_queue=Priority.NORMAL,
-        task_queues=[Queue(name) for name in Priority],
+        task_queues=[Queue(name, routing_key=name) for name in Priority],
         task_create_missing_queues=False,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=2,

@@ -19,6 +19,7 @@ from jobs.options import Priority
 from jobs.queue import JobQueue
 from jobs.settings import StoreSettings
 from jobs.store import LEASES, JobStore
+from transcript.renderings import RENDERINGS
 from worker.housekeeper import Housekeeper
 
 Ended = Callable[..., dict[str, Any]]
@@ -76,7 +77,7 @@ def test_what_is_stored_is_the_media_the_ledger_and_every_rendering(
     ended(job_id)
 
     attempt = store.get(job_id).transcript
-    renderings = [f"{attempt}/transcript.{s}" for s in ("json", "srt", "tsv", "txt", "vtt")]
+    renderings = [f"{attempt}/transcript{way.suffix}" for way in RENDERINGS.values()]
     deadline = time.monotonic() + 10
     while Job.model_validate_json(_ledger(files, job_id)).status is not JobStatus.SUCCEEDED:
         assert time.monotonic() < deadline
