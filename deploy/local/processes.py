@@ -35,7 +35,11 @@ class Process:
     def is_alive(self) -> bool:
         """Whether this very process still runs; a child of ours that ended is cleared away."""
         found = self._find()
-        return found is not None and found.status() != psutil.STATUS_ZOMBIE
+        if found is None or self.pid in _CHILDREN:
+            # A child counts until it can be reaped: its first thread may be a zombie while others
+            # still hold its sockets, and what is sent to those is lost.
+            return found is not None
+        return found.status() != psutil.STATUS_ZOMBIE
 
     def stop(self, *, within_seconds: float = 20.0) -> None:
         """Ask it to end, then make it."""
