@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from dotenv import dotenv_values
+
 from deploy.local.processes import ProcessDied
 from deploy.local.sample import sample_call
 from deploy.local.stack import ROOT, Ports, PortTaken, Stack, running_processes
@@ -22,7 +24,7 @@ def up() -> int:
     if running_processes(UP):
         _say("already up; `make down` stops it, `make logs` shows what it says")
         return 1
-    stack = Stack(directory=UP, ports=Ports.usual(), outlives_us=True)
+    stack = Stack(directory=UP, ports=Ports.usual(), outlives_us=True, settings=_dotenv())
     try:
         stack.start_servers()
         _say("Valkey and SeaweedFS are up; starting the API, the worker, Flower …")
@@ -67,7 +69,9 @@ def demo(media: Path | None) -> int:
         _say(f"no such file: {chosen}")
         return 2
     with tempfile.TemporaryDirectory(prefix="whisperline-demo-") as directory:
-        stack = Stack(directory=Path(directory), ports=Ports.free(), outlives_us=False)
+        stack = Stack(
+            directory=Path(directory), ports=Ports.free(), outlives_us=False, settings=_dotenv()
+        )
         try:
             _say("starting Valkey, SeaweedFS, the worker and the API on free ports …")
             stack.start_servers()
@@ -101,6 +105,11 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _dotenv() -> dict[str, str]:
+    """Return the settings in `.env`; where Redis and S3 are is the stack's own choice."""
+    return {name: value for name, value in dotenv_values(ROOT / ".env").items() if value}
 
 
 def _say(text: str) -> None:

@@ -57,6 +57,7 @@ class Stack:
     directory: Path  # data, logs and process ids; survives a restart
     ports: Ports
     outlives_us: bool
+    settings: Mapping[str, str] = field(default_factory=dict)  # below the environment's own
     valkey: Valkey = field(init=False)
     seaweedfs: SeaweedFS = field(init=False)
     flower_password: str = field(init=False, repr=False)
@@ -96,6 +97,7 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """Return what the programs of the stack read their settings from."""
         return {
+            **self.settings,
             **os.environ,
             **self.seaweedfs.environment,
             "REDIS_URL": self.valkey.url,
