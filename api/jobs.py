@@ -5,11 +5,12 @@ from typing import Annotated, Any
 
 from flask import Response, jsonify, request, url_for
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from api.option_fields import options_from_form
 from api.problems import problem
 from api.representation import job_json
+from api.request_model import RequestModel
 from api.services import ANONYMOUS, services
 from api.submission import submit
 from jobs.errors import TranscriptNotReady, UnknownFormat
@@ -24,30 +25,26 @@ POLL_AFTER_SECONDS = 2
 jobs = APIBlueprint("jobs", __name__, url_prefix="/v1/jobs", abp_tags=[Tag(name="jobs")])
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class JobPath(_Request):
+class JobPath(RequestModel):
     """Which job."""
 
     job_id: Annotated[str, StringConstraints(max_length=64)]
 
 
-class WaitQuery(_Request):
+class WaitQuery(RequestModel):
     """How long to wait for the end of the job before answering."""
 
     wait: Annotated[float, Field(ge=0, le=MAX_WAIT_SECONDS)] = 0.0  # seconds
 
 
-class ListQuery(_Request):
+class ListQuery(RequestModel):
     """Which page."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Annotated[str, StringConstraints(max_length=64)] | None = None
 
 
-class TranscriptQuery(CueOptions):
+class TranscriptQuery(RequestModel, CueOptions):
     """How to render it."""
 
     format: Annotated[str, StringConstraints(max_length=20)] = "json"
