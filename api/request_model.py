@@ -15,7 +15,7 @@ class RequestModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    @classmethod
+    @classmethod  # type: ignore[override]  # the same call, its answer kept
     @cache
     def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
         """Return the schema, made once for each class and way to ask."""
