@@ -1,6 +1,5 @@
 """Describe the parameters of a request, without paying for the description on every request."""
 
-from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -15,8 +14,13 @@ class RequestModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    @classmethod  # type: ignore[override]  # the same call, its answer kept
-    @cache
+    @classmethod
     def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
-        """Return the schema, made once for each class and way to ask."""
-        return super().model_json_schema(*args, **options)
+        """Return the schema, made once for each way to ask."""
+        asked = (cls, args, tuple(options.items()))
+        if asked not in _SCHEMAS:
+            _SCHEMAS[asked] = super().model_json_schema(*args, **options)
+        return _SCHEMAS[asked]
+
+
+_SCHEMAS: dict[tuple[object, ...], dict[str, Any]] = {}  # as many as there are models, twice
