@@ -1,7 +1,6 @@
 """Start a worker, or the housekeeper: `python -m worker [housekeeper]`."""
 
 import argparse
-import logging
 import signal
 import sys
 import threading
@@ -10,8 +9,10 @@ from datetime import UTC, datetime
 from jobs import files as s3
 from jobs import queue as broker
 from jobs import redis_client
+from jobs.errors import ModelUnavailable
 from jobs.files import JobFiles
 from jobs.leases import Leases
+from jobs.logs import configure_logging
 from jobs.queue import JobQueue
 from jobs.settings import StoreSettings, load_settings
 from jobs.store import JobStore
@@ -21,45 +22,52 @@ from worker.settings import WorkerSettings
 
 def work() -> None:
     """Perform jobs until told to stop."""
+    from pipeline.device import DeviceMissing
     from pipeline.pipeline import Pipeline
     from pipeline.settings import PipelineSettings
     from worker.consuming import consume
     from worker.performing import Performer
     from worker.presence import present
+    from worker.work_folder import work_folder
 
     settings = load_settings(WorkerSettings)
-    pipeline = Pipeline(load_settings(PipelineSettings))
-    name = settings.name(pipeline.device.name)
-    client = redis_client.connect(settings.redis_url.get_secret_value())
-    store = JobStore(client)
-    performer = Performer(
-        store=store,
-        leases=Leases(client, store),
-        files=JobFiles(s3.connect(settings), settings.s3_bucket),
-        transcribe=pipeline.run,
-        worker=name,
-        work_dir=settings.work_dir,
-    )
-    started_at = datetime.now(UTC)
-
-    def status() -> WorkerStatus:
-        return WorkerStatus(
-            name=name,
-            device=pipeline.device.name,
-            compute_type=pipeline.device.compute_type,
-            started_at=started_at,
-            jobs=performer.job_ids(),
-            loaded_models=pipeline.loaded_models(),
+    with work_folder(settings.work_dir) as folder:
+        of_pipeline = load_settings(PipelineSettings).model_copy(update={"work_dir": folder})
+        try:
+            pipeline = Pipeline(of_pipeline)
+            pipeline.warm_up()  # before it is listed: a listed worker answers at once
+        except (DeviceMissing, ModelUnavailable) as error:
+            sys.exit(f"worker: {error}")
+        name = settings.name(pipeline.device.name)
+        client = redis_client.connect(settings.redis_url.get_secret_value())
+        store = JobStore(client)
+        performer = Performer(
+            store=store,
+            leases=Leases(client, store),
+            files=JobFiles(s3.connect(settings), settings.s3_bucket),
+            transcribe=pipeline.run,
+            worker=name,
+            work_dir=folder,
         )
+        started_at = datetime.now(UTC)
 
-    pipeline.warm_up()  # before it is listed: a listed worker answers at once
-    with present(WorkerRegistry(client), status):
-        consume(
-            broker.connect(settings),
-            performer.perform,
-            name=name,
-            jobs_at_once=settings.jobs_per_worker,
-        )
+        def status() -> WorkerStatus:
+            return WorkerStatus(
+                name=name,
+                device=pipeline.device.name,
+                compute_type=pipeline.device.compute_type,
+                started_at=started_at,
+                jobs=performer.job_ids(),
+                loaded_models=pipeline.loaded_models(),
+            )
+
+        with present(WorkerRegistry(client), status):
+            consume(
+                broker.connect(settings),
+                performer.perform,
+                name=name,
+                jobs_at_once=settings.jobs_per_worker,
+            )
 
 
 def keep_house() -> None:
@@ -81,9 +89,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
     parser.add_argument("role", nargs="?", choices=("work", "housekeeper"), default="work")
     role = parser.parse_args().role
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    configure_logging()
     {"work": work, "housekeeper": keep_house}[role]()
     return 0
 
