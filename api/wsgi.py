@@ -4,8 +4,6 @@ Nothing is connected here: clients open their connections with the first request
 that serves it.
 """
 
-import logging
-
 from api.app import create_app
 from api.services import Services
 from api.settings import ApiSettings
@@ -14,12 +12,13 @@ from jobs import files as s3
 from jobs import queue as broker
 from jobs import redis_client
 from jobs.files import JobFiles
+from jobs.logs import configure_logging
 from jobs.queue import JobQueue
 from jobs.settings import load_settings
 from jobs.store import JobStore
 from jobs.workers import WorkerRegistry
 
-logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+configure_logging()
 _settings = load_settings(ApiSettings)
 _redis = redis_client.connect(
     _settings.redis_url.get_secret_value(), max_connections=2 * _settings.api_threads

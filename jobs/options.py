@@ -1,5 +1,6 @@
 """Hold what a client asks of a transcription, checked before anything is stored."""
 
+import json
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -12,7 +13,6 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
-from pydantic_core import to_json
 
 from jobs.languages import language_code
 
@@ -126,7 +126,12 @@ MAX_METADATA_BYTES = 16 * 1024  # kept in Redis with the record
 
 
 def _small(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    if len(to_json(metadata)) > MAX_METADATA_BYTES:
+    try:
+        text = json.dumps(metadata, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        msg = "metadata must be plain JSON: finite numbers, valid text, not too deep"
+        raise ValueError(msg) from error
+    if len(text) > MAX_METADATA_BYTES:
         msg = f"metadata is over {MAX_METADATA_BYTES} bytes as JSON"
         raise ValueError(msg)
     return metadata

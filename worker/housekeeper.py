@@ -67,5 +67,5 @@ class Housekeeper:
         sent = self._queue.waiting_ids(queue)
         for job_id in waiting:
             if job_id not in sent:
-                log.warning("its message was lost; sent again", extra={"job_id": job_id})
+                log.warning("no message waits for it; sent again", extra={"job_id": job_id})
                 self._queue.send(job_id, queue)

@@ -4,7 +4,6 @@ The media is JSON: {"seconds": 0.5, "say": "hello", "fail": "corrupt", "die": tr
 """
 
 import json
-import logging
 import os
 import signal
 import time
@@ -17,6 +16,7 @@ from jobs import redis_client
 from jobs.errors import CorruptMedia, ModelUnavailable, UnsupportedMedia
 from jobs.files import JobFiles
 from jobs.leases import Leases
+from jobs.logs import configure_logging
 from jobs.options import TranscriptionOptions
 from jobs.settings import load_settings
 from jobs.stages import Stage
@@ -67,7 +67,7 @@ def transcribe(
 
 def main() -> None:
     """Perform jobs until told to stop."""
-    logging.basicConfig(level=logging.INFO)
+    configure_logging()
     settings = load_settings(WorkerSettings)
     name = settings.name("stand-in")
     client = redis_client.connect(settings.redis_url.get_secret_value())

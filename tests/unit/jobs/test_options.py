@@ -65,3 +65,9 @@ def test_what_is_unknown_is_refused_so_that_a_typo_is_not_ignored() -> None:
 def test_metadata_has_a_limit() -> None:
     with pytest.raises(ValidationError, match="metadata is over"):
         JobOptions(metadata={"text": "x" * MAX_METADATA_BYTES})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
+def test_metadata_that_json_cannot_say_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError, match="metadata must be plain JSON"):
+        JobOptions.model_validate({"metadata": {"a": value}})
