@@ -93,7 +93,7 @@ class _Asked:
             faults = faults_of(error)
             raise InvalidOptions(sentence(faults), problems=faults) from error
         if self.wanted.format not in RENDERINGS:
-            msg = f"unknown output format {self.wanted.format!r}: json, text, srt, vtt or tsv"
+            msg = f"unknown output format {self.wanted.format!r}: {', '.join(RENDERINGS)}"
             raise UnknownFormat(msg)
         toggles = (self.wanted.diarize, self.wanted.enable_diarization)
         passed_on: dict[str, Any] = {

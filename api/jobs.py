@@ -41,7 +41,7 @@ class ListQuery(RequestModel):
     """Which page."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str, StringConstraints(max_length=64)] | None = None
+    cursor: Annotated[str, StringConstraints(pattern=r"^job_[0-9a-f]{32}$")] | None = None
 
 
 class TranscriptQuery(RequestModel, CueOptions):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from flask import Request
+from gunicorn.http.errors import ParseException  # what its body stream raises at a broken chunk
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.sansio.multipart import (
     Data,
@@ -104,12 +105,18 @@ class FormReader:
         self._form.file = head
         self._sink = self._open_sink(head, self._form.fields)
 
-    def _begin_field(self, name: str) -> None:
+    def _begin_field(self, name: str | None) -> None:
+        if not name:
+            msg = "a form field has no name"
+            raise MalformedRequest(msg)
+        if name == self._file_field:
+            msg = f"the part {name!r} is a field: send it as a file, with a file name"
+            raise MalformedRequest(msg)
         self._field_count += 1
         if self._field_count > MAX_FIELDS:
             msg = f"more than {MAX_FIELDS} form fields"
             raise TooLarge(msg)
-        self._name, self._text = name or "", bytearray()
+        self._name, self._text = name, bytearray()
 
     def _take(self, event: Data) -> None:
         if self._sink is not None:
@@ -125,7 +132,11 @@ class FormReader:
             msg = f"the form fields are over {MAX_FIELDS_BYTES // 1024} KiB"
             raise TooLarge(msg)
         if not event.more_data:
-            text = self._text.decode(errors="replace")
+            try:
+                text = self._text.decode()
+            except UnicodeDecodeError as error:
+                msg = f"the field {self._name!r} is not UTF-8"
+                raise MalformedRequest(msg) from error
             self._form.fields.setdefault(self._name, []).append(text)
 
     def _too_large(self) -> TooLarge:
@@ -159,7 +170,7 @@ def _events(request: Request) -> Iterator[Event]:
             chunk = request.stream.read(CHUNK_BYTES)
             at_end = not chunk
             decoder.receive_data(chunk or None)
-    except (ValueError, ClientDisconnected) as error:
+    except (ValueError, OSError, ClientDisconnected, ParseException) as error:
         raise MalformedRequest(_BROKEN_OFF) from error
     except RequestEntityTooLarge as error:
         msg = "the head of a form part is too large"

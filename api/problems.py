@@ -72,6 +72,9 @@ def problem(
         answer = jsonify(body)
         answer.status_code = status
         answer.content_type = "application/problem+json"
+    if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
+        # The body may not have been read to its end; what is left must not be the next request.
+        answer.headers["Connection"] = "close"
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return answer
@@ -112,7 +115,8 @@ def register(app: Flask) -> None:
     def ours(error: ServiceError) -> Response:
         status = status_of(error)
         if not isinstance(error, RequestError):
-            log.warning("%s: %s", error.code, error, exc_info=error.__cause__)
+            # One line: while a dependency is away, every request comes by here.
+            log.warning("%s: %s (%r)", error.code, error, error.__cause__)
         faults = error.problems if isinstance(error, InvalidOptions) else ()
         return problem(status, error.code, error.message, problems=faults)
 

@@ -1,4 +1,4 @@
-"""Show a job as http.md promises it."""
+"""Show a job to its client."""
 
 from typing import Any
 

@@ -1,6 +1,7 @@
 """What clients send wrong, and how they are told, through the real API."""
 
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import redis
 
 from deploy.local.processes import Process
+from deploy.local.stack import Stack
 from jobs.files import JobFiles
 from jobs.options import Priority
 from jobs.store import JobStore
@@ -122,6 +124,7 @@ def test_a_file_name_is_shown_without_folders_and_never_too_long(
         ("/v1/jobs/job_unknown?wait=1000", 422, "invalid_request"),
         ("/v1/jobs?limit=0", 422, "invalid_request"),
         ("/v1/jobs?unknown=1", 422, "invalid_request"),
+        ("/v1/jobs?cursor=nope", 422, "invalid_request"),
         ("/nowhere", 404, "not_found"),
         ("/v1/jobs/" + "x" * 300, 422, "invalid_request"),
     ],
@@ -263,3 +266,41 @@ def test_asr_says_failed_to_decode_audio_where_that_is_what_happened(
 
     assert answer.status_code == 400
     assert "failed to decode audio" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [b"zz\r\n", b"-5\r\n", b"5\r\nabcdeXX", b"a\r\nabc"])
+def test_a_broken_chunk_is_the_clients_fault(stack: Stack, api: httpx.Client, body: bytes) -> None:
+    head = (
+        b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", stack.ports.api), timeout=10) as client:
+        client.sendall(head + body)
+        client.shutdown(socket.SHUT_WR)
+        answer = client.recv(4096)
+
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+
+
+def test_a_path_cannot_write_lines_of_its_own_into_the_log(stack: Stack, api: httpx.Client) -> None:
+    api.get("/v1/jobs/x%0Aforged%1b[31m")
+
+    (log,) = [process.log for process in stack.processes if process.name == "api"]
+    text = log.read_text()
+    assert "/v1/jobs/x%0Aforged%1B" in text
+    assert "\x1b" not in text
+
+
+def test_nobody_gets_past_the_s3_gateway(stack: Stack, api: httpx.Client) -> None:
+    job = post(api).json()
+    _, _, _, _, _, filer, _ = stack.seaweedfs.inner_ports
+    path = f"/buckets/whisperline/jobs/{job['id']}/media"
+
+    assert httpx.get(f"http://127.0.0.1:{filer}{path}").status_code == 401
+    assert httpx.delete(f"http://127.0.0.1:{filer}{path}").status_code == 401
+    assert httpx.get(f"{stack.seaweedfs.url}/whisperline/jobs/{job['id']}/media").status_code == 403
+
+
+def test_what_the_stack_keeps_is_for_its_user_alone(stack: Stack, api: httpx.Client) -> None:
+    assert stack.directory.stat().st_mode & 0o077 == 0
+    assert all(process.log.stat().st_mode & 0o077 == 0 for process in stack.processes)

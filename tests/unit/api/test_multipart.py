@@ -144,3 +144,32 @@ def test_a_body_that_is_no_form_is_refused(content_type: str) -> None:
 
     with pytest.raises(UnsupportedRequest):
         reader.read(request(b"{}", content_type))
+
+
+def test_a_field_that_is_no_text_has_no_name_or_should_be_a_file_is_refused() -> None:
+    with pytest.raises(MalformedRequest, match="'note' is not UTF-8"):
+        read(body(("note", None, b"\xff\xfe")))
+    with pytest.raises(MalformedRequest, match="no name"):
+        read(body(("", None, b"x")))
+    with pytest.raises(MalformedRequest, match="send it as a file"):
+        read(body(("file", None, b"x")))
+
+
+def test_a_chunk_that_the_server_cannot_read_is_a_broken_form() -> None:
+    class Broken(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: object) -> int:
+            raise OSError("invalid chunk")  # as gunicorn's own errors are
+
+    environ = EnvironBuilder(
+        method="POST", content_type=f"multipart/form-data; boundary={BOUNDARY}"
+    ).get_environ()
+    environ |= {"wsgi.input": io.BufferedReader(Broken()), "wsgi.input_terminated": True}
+    reader = FormReader(
+        file_field="file", max_file_bytes=10, open_sink=lambda head, fields: Collected()
+    )
+
+    with pytest.raises(MalformedRequest, match="breaks off"):
+        reader.read(Request(environ))
