@@ -2,6 +2,7 @@
 PY := .venv/bin/python
 CODE := api client deploy jobs pipeline transcript worker tests benchmarks
 MODELS := tiny.en base segmentation-3.0 campplus
+override AUDIO := $(value AUDIO)
 export AUDIO # reaches the shell as it is, whatever characters a path has
 
 .DEFAULT_GOAL := help

@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 
 from deploy.local.processes import ProcessDied
 from deploy.local.sample import sample_call
-from deploy.local.stack import ROOT, Ports, PortTaken, Stack, running_processes
+from deploy.local.stack import ROOT, Ports, PortTaken, Stack, kept_processes
 
 UP = ROOT / ".run" / "up"  # what `make up` keeps: jobs, transcripts, logs, process ids
 TRANSCRIPTS = ROOT / "transcripts"
@@ -21,7 +21,11 @@ TRANSCRIPTS = ROOT / "transcripts"
 
 def up() -> int:
     """Start everything in the background."""
-    if running_processes(UP):
+    alive, dead = kept_processes(UP)
+    if alive and dead:
+        _say(f"{', '.join(p.name for p in dead)} died ({UP / 'logs'}): `make down`, then `make up`")
+        return 1
+    if alive:
         _say("already up; `make down` stops it, `make logs` shows what it says")
         return 1
     stack = Stack(directory=UP, ports=Ports.usual(), outlives_us=True, settings=_dotenv())
@@ -45,7 +49,8 @@ def up() -> int:
 
 def down() -> int:
     """Stop what `up` started, by the ids it wrote down."""
-    processes = running_processes(UP)
+    processes, _ = kept_processes(UP)
+    _say("stopping; SeaweedFS takes up to half a minute …")
     for process in reversed(processes):
         process.stop()
     _say(f"stopped {len(processes)} processes" if processes else "nothing was running")

@@ -31,6 +31,7 @@ class Process:
     pid: int
     born: float  # seconds since the epoch; tells it from a later process with the same id
     log: Path
+    log_start: int = 0  # bytes that an earlier run left in the log
 
     def is_alive(self) -> bool:
         """Whether this very process still runs; a child of ours that ended is cleared away."""
@@ -74,8 +75,9 @@ class Process:
         return found if abs(found.create_time() - self.born) < _CLOCK_TICK else None
 
     def last_words(self) -> str:
-        """Return the end of its log."""
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        """Return the end of what it wrote to its log."""
+        written = self.log.read_bytes()[self.log_start :] if self.log.exists() else b""
+        text = written.decode(errors="replace")
         return "\n".join(text.splitlines()[-15:])
 
 
@@ -100,7 +102,9 @@ def start(
     """
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{name}.log"
+    log.touch(mode=0o600)
     with log.open("ab") as output:
+        log_start = output.tell()
         # Its own session keeps a Ctrl-C at the terminal from reaching it before we stop it.
         child = psutil.Popen(
             list(command),
@@ -110,10 +114,11 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=0o077,  # recordings are nobody else's business
             preexec_fn=None if outlives_us else _die_with_parent(),
         )
     _CHILDREN[child.pid] = child
-    return Process(name=name, pid=child.pid, born=child.create_time(), log=log)
+    return Process(name=name, pid=child.pid, born=child.create_time(), log=log, log_start=log_start)
 
 
 def wait_until(ready: Callable[[], bool], process: Process, *, within_seconds: float) -> None:

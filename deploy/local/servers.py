@@ -1,5 +1,6 @@
 """Run real Valkey and SeaweedFS servers from the wheels that carry them, on loopback only."""
 
+import secrets
 import shutil
 import socket
 import sys
@@ -89,9 +90,11 @@ class SeaweedFS:
         `weed server` rather than `weed mini`: it opens no WebDAV, no tables and no admin page.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._lock_inner_doors()
         s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc = self.inner_ports
         return [
             str(_beside_python("weed")),
+            f"-config_dir={self.directory}",
             "-logtostderr=true",  # else it fills /tmp with logs of its own
             "server",
             f"-dir={self.directory}",
@@ -114,6 +117,15 @@ class SeaweedFS:
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
         ]
+
+    def _lock_inner_doors(self) -> None:
+        """Let nobody past the S3 gateway: its filer and volumes would serve every object openly."""
+        config = self.directory / "security.toml"
+        config.touch(mode=0o600)
+        doors = ("signing", "signing.read", "filer_signing", "filer_signing.read")
+        config.write_text(
+            "".join(f'[jwt.{door}]\nkey = "{secrets.token_hex(16)}"\n' for door in doors)
+        )
 
     def sweep(self) -> None:
         """Remove the sockets that the server leaves behind in /tmp, after it ended."""

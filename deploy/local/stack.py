@@ -200,6 +200,7 @@ class Stack:
     def _kept_secrets(self) -> dict[str, str]:
         """Return this stack's passwords: made once, readable by this user alone."""
         self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.chmod(0o700)
         kept = self.directory / "secrets.json"
         if not kept.exists():
             names = ("valkey", "access", "secret", "flower")
@@ -213,12 +214,16 @@ class Stack:
         (self.directory / "processes.json").write_text(json.dumps(written, indent=2))
 
 
-def running_processes(directory: Path) -> list[Process]:
-    """Return what an earlier `Stack` in this directory left running, in the order of its start."""
+def kept_processes(directory: Path) -> tuple[list[Process], list[Process]]:
+    """Return what an earlier `Stack` in this directory started: the living, and the dead."""
     kept = directory / "processes.json"
     written = json.loads(kept.read_text()) if kept.exists() else []
-    processes = [Process(**{**entry, "log": Path(entry["log"])}) for entry in written]
-    return [process for process in processes if process.is_alive()]
+    alive: list[Process] = []
+    dead: list[Process] = []
+    for entry in written:
+        process = Process(**{**entry, "log": Path(entry["log"])})
+        (alive if process.is_alive() else dead).append(process)
+    return alive, dead
 
 
 def _flower(port: int) -> list[str]:
