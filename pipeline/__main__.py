@@ -112,10 +112,15 @@ def main() -> int:
         if not arguments.media.is_file():
             console.print(f"no such file: {arguments.media}", style="red", markup=False)
             return 2
+        if arguments.output and not arguments.output.parent.is_dir():  # before the long part
+            console.print(f"no such folder: {arguments.output.parent}", style="red", markup=False)
+            return 2
         text = transcribe(arguments)
     except ValidationError as error:
         for fault in error.errors(include_url=False):
-            console.print(f"{fault['loc']}: {fault['msg']}", style="red", markup=False)
+            name = "_".join(str(part) for part in fault["loc"]) or "options"
+            reason = fault["msg"].removeprefix("Value error, ")
+            console.print(f"{name}: {reason}", style="red", markup=False)
         return 2
     except (ServiceError, DeviceMissing) as error:
         console.print(str(error), style="red", markup=False)
