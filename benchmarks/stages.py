@@ -31,6 +31,7 @@ from pipeline.language_detection import detect_language
 from pipeline.models import Models
 from pipeline.progress import unheard
 from pipeline.settings import PipelineSettings
+from pipeline.telemetry import phone_nobody
 from pipeline.threads import wait_passively
 from pipeline.transcribing import transcribe
 from pipeline.voice_activity import find_speech
@@ -123,6 +124,7 @@ def main() -> int:
     parser.add_argument("--media", type=Path, default=sample_call())
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    phone_nobody()
     wait_passively()  # for both
     warnings.simplefilter("ignore")  # of the libraries measured
     settings = PipelineSettings(device="cpu")

@@ -3,7 +3,6 @@
 import heapq
 import logging
 import math
-import os
 import threading
 import warnings
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from jobs.options import MAX_SPEAKERS
 from jobs.stages import Stage
 from pipeline.progress import OnProgress
 from pipeline.speech import Diarization, Turn
+from pipeline.telemetry import phone_nobody
 from pipeline.waveform import SAMPLE_RATE, Waveform
 
 COMMUNITY = "pyannote/speaker-diarization-community-1"
@@ -161,9 +161,7 @@ def _tune(pipeline: Any, threshold: float | None, min_duration_off: float | None
 
 def _import_quietly() -> None:
     """Import pyannote so that it reports nothing to anybody and does not warn."""
-    # Read by pyannote when a model is loaded or used: without it, it sends telemetry. The one
-    # switch it has is this variable; it must stand before the first import, which sets it to true.
-    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
+    phone_nobody()
     # Decoding is ours: pyannote only ever gets waveforms.
     warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed correctly")
     import pyannote.audio  # noqa: F401 - for its effects, under the filter above

@@ -12,6 +12,7 @@ from pipeline.models import Models
 from pipeline.progress import OnDecoded, OnProgress, unheard, untold
 from pipeline.run import Run
 from pipeline.settings import PipelineSettings
+from pipeline.telemetry import phone_nobody
 from pipeline.threads import wait_passively
 from transcript.transcript import Transcript
 
@@ -27,6 +28,7 @@ class Pipeline:
         Raises:
             DeviceMissing: the settings name a device or number format that is not here.
         """
+        phone_nobody()
         wait_passively()
         self._settings = settings
         self.device = choose_device(settings)

@@ -13,8 +13,10 @@ from jobs.files import JobFiles
 from jobs.leases import Leases
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
+from pipeline.telemetry import phone_nobody
 from pipeline.threads import wait_passively
 
+phone_nobody()
 wait_passively()  # the servers and workers under test share the cores with the tests' own models
 
 

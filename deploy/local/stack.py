@@ -103,7 +103,6 @@ class Stack:
             "REDIS_URL": self.valkey.url,
             "S3_ENDPOINT_URL": self.seaweedfs.url,
             "S3_BUCKET": BUCKET,
-            "PYANNOTE_METRICS_ENABLED": "0",
             "PYTHONUNBUFFERED": "1",
             "FLOWER_BASIC_AUTH": f"whisperline:{self.flower_password}",
         }
