@@ -72,7 +72,7 @@ def run_ours(
         with watch.time(stage):
             language = detect_language(waveform, windows, recognizer).code
             transcribe(
-                waveform,
+                [waveform],
                 windows,
                 recognizer,
                 TranscriptionOptions(),

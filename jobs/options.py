@@ -40,6 +40,7 @@ WHISPER_MODELS = (
 )
 
 MAX_SPEAKERS = 32  # more than pyannote tells apart in practice; bounds the clustering
+MAX_CLIP_SECONDS = 7 * 24 * 3600  # of the media's clock; a week
 MAX_PROMPT_CHARACTERS = 2_000  # Whisper reads 224 tokens of it; the rest is cut by the tokenizer
 
 
@@ -48,6 +49,14 @@ class Task(StrEnum):
 
     TRANSCRIBE = "transcribe"  # write them down in their own language
     TRANSLATE = "translate"  # write them down in English
+    DETECT_LANGUAGE = "detect_language"  # say which language it is, and nothing else
+
+
+class Channels(StrEnum):
+    """What to do with media that has several channels."""
+
+    MIX = "mix"  # one waveform of all of them
+    SEPARATE = "separate"  # each is a speaker of its own, as in recorded telephone calls
 
 
 def _known_language(text: str) -> str:
@@ -73,6 +82,7 @@ ModelName = Annotated[
 ]
 Prompt = Annotated[str, StringConstraints(max_length=MAX_PROMPT_CHARACTERS)]
 SpeakerCount = Annotated[int, Field(ge=1, le=MAX_SPEAKERS)]
+ClipSeconds = Annotated[float, Field(ge=0, le=MAX_CLIP_SECONDS, allow_inf_nan=False)]
 
 
 class TranscriptionOptions(BaseModel):
@@ -91,6 +101,18 @@ class TranscriptionOptions(BaseModel):
     min_speakers: SpeakerCount | None = None
     max_speakers: SpeakerCount | None = None
     return_speaker_embeddings: bool = False
+    channels: Channels = Channels.MIX
+    clip_start: ClipSeconds | None = None  # seconds; what was said before is left out
+    clip_end: ClipSeconds | None = None  # seconds; what was said after is left out
+    # Of the first try at each window; 0: beam search. Doubtful texts are tried at higher ones.
+    temperature: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+
+    @model_validator(mode="after")
+    def _clip_makes_sense(self) -> Self:
+        if self.clip_end is not None and self.clip_end <= (self.clip_start or 0.0):
+            msg = f"clip_end ({self.clip_end:g}) is not after clip_start ({self.clip_start or 0:g})"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _speakers_make_sense(self) -> Self:
@@ -144,3 +166,5 @@ class JobOptions(TranscriptionOptions):
     external_id: ShortText | None = None  # the client's own name for it
     tags: Annotated[tuple[ShortText, ...], Field(max_length=20)] = ()
     metadata: Annotated[dict[str, JsonValue], AfterValidator(_small)] = Field(default_factory=dict)
+    # Days after its end until a job is purged with all its files; None: what the service keeps.
+    retention_days: Annotated[int, Field(ge=1, le=3650)] | None = None

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from jobs.errors import ServiceError
-from jobs.options import Task, TranscriptionOptions
+from jobs.options import Channels, Task, TranscriptionOptions
 from jobs.stages import Stage
 from pipeline.device import DeviceMissing
 from pipeline.settings import PipelineSettings
@@ -24,7 +24,7 @@ from transcript.renderings import RENDERINGS, render
 console = Console(stderr=True)
 
 
-def transcribe(arguments: argparse.Namespace) -> str:
+def transcribe(arguments: argparse.Namespace) -> bytes:
     """Return the transcript of one file, rendered.
 
     Raises:
@@ -43,6 +43,10 @@ def transcribe(arguments: argparse.Namespace) -> str:
         num_speakers=arguments.num_speakers,
         min_speakers=arguments.min_speakers,
         max_speakers=arguments.max_speakers,
+        channels=arguments.channels,
+        clip_start=arguments.clip_start,
+        clip_end=arguments.clip_end,
+        temperature=arguments.temperature,
     )
     pipeline = Pipeline(PipelineSettings())
     with _bar() as progress:
@@ -54,6 +58,8 @@ def transcribe(arguments: argparse.Namespace) -> str:
         transcript = pipeline.run(arguments.media, options, on_progress)
     for warning in transcript.warnings:
         console.print(f"{warning.code}: {warning.message}", style="yellow", markup=False)
+    if options.task is Task.DETECT_LANGUAGE:
+        console.print(f"language: {transcript.language or 'nobody speaks'}")
     return render(transcript, arguments.format)
 
 
@@ -88,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m pipeline", description="Speech in, speaker-labelled text out."
     )
     parser.add_argument("media", type=Path, help="any audio or video file")
-    parser.add_argument("--format", choices=tuple(RENDERINGS), default="txt")
+    # What is no text would spoil a terminal, and needs libraries that only the API has.
+    formats = tuple(name for name, rendering in RENDERINGS.items() if rendering.is_text)
+    parser.add_argument("--format", choices=formats, default="txt")
     parser.add_argument("--output", type=Path, help="a file; without it, standard output")
     parser.add_argument("--model", help="a Whisper model, such as base or large-v3")
     parser.add_argument("--language", help="a code, such as de; without it, detected")
@@ -98,6 +106,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-diarize", dest="diarize", action="store_false")
     for bound in ("num", "min", "max"):
         parser.add_argument(f"--{bound}-speakers", type=int)
+    parser.add_argument(
+        "--channels",
+        choices=tuple(Channels),
+        default=Channels.MIX,
+        help="separate: each channel is a speaker of its own",
+    )
+    parser.add_argument("--clip-start", type=float, help="seconds; what is before is left out")
+    parser.add_argument("--clip-end", type=float, help="seconds; what is after is left out")
+    parser.add_argument(
+        "--temperature", type=float, default=0.0, help="0 to 1, of the first try; 0: beam search"
+    )
     return parser
 
 
@@ -115,7 +134,7 @@ def main() -> int:
         if arguments.output and not arguments.output.parent.is_dir():  # before the long part
             console.print(f"no such folder: {arguments.output.parent}", style="red", markup=False)
             return 2
-        text = transcribe(arguments)
+        content = transcribe(arguments)
     except ValidationError as error:
         for fault in error.errors(include_url=False):
             name = "_".join(str(part) for part in fault["loc"]) or "options"
@@ -126,9 +145,9 @@ def main() -> int:
         console.print(str(error), style="red", markup=False)
         return 1
     if arguments.output:
-        arguments.output.write_text(text, encoding="utf-8")
+        arguments.output.write_bytes(content)
     else:
-        sys.stdout.write(text)
+        sys.stdout.buffer.write(content)
     return 0
 
 

@@ -15,16 +15,12 @@ from typing import TYPE_CHECKING
 from pipeline.confinement import confine, die_with
 from pipeline.containers import HEAD_BYTES, declared_bytes, is_known
 from pipeline.decoder_report import Ended, Facts, Outcome, report
-from pipeline.resampling import (
-    BYTES_PER_SAMPLE,
-    CHUNK_SAMPLES,
-    MonoResampler,
-    WaveformFile,
-    WaveformFull,
-)
+from pipeline.recording import ClipEnded, Recording
+from pipeline.resampling import CHUNK_SAMPLES, Resampler
 from pipeline.timeline import Timeline
 from pipeline.tracks import describe, is_surely_longer, opened, origin, sound_of
 from pipeline.waveform import SAMPLE_RATE
+from pipeline.waveform_file import BYTES_PER_SAMPLE, WaveformFile, WaveformFull
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +36,15 @@ RATES_HZ = range(1_000, 768_001)  # what a recorder may claim; anything else is 
 
 
 def main() -> None:
-    """Run with the arguments MEDIA_FD OUTPUT_FD MAX_SAMPLES CPU_SECONDS PARENT_PID."""
-    media, output, max_samples, cpu_seconds, parent = (int(value) for value in sys.argv[-5:])
+    """Run with MEDIA_FD OUTPUT_FDS MAX_SAMPLES CLIP_START CLIP_END CPU_SECONDS PARENT_PID.
+
+    OUTPUT_FDS: one, or, separated by commas, as many as channels may be separated. CLIP_START and
+    CLIP_END: samples of the media's clock; CLIP_END 0: to its end.
+    """
+    outputs = [int(each) for each in sys.argv[-6].split(",")]
+    media, max_samples, start, end, cpu_seconds, parent = (
+        int(value) for value in (sys.argv[-7], *sys.argv[-5:])
+    )
     die_with(parent)
     _import_all()
     confine(
@@ -50,9 +53,10 @@ def main() -> None:
         spare_files=1,  # FFmpeg duplicates the descriptor of the media
     )
     report(ready=True)
+    files = [WaveformFile(output, max_samples=max_samples) for output in outputs]
     facts = Facts()
     try:
-        decode(media, WaveformFile(output, max_samples=max_samples), facts)
+        decode(media, Recording(files, start=start, end=end or None), facts)
         outcome = Outcome.DONE
     except Ended as ended:
         outcome = ended.outcome
@@ -74,7 +78,7 @@ def _import_all() -> None:
     av.logging.set_level(None)
 
 
-def decode(media: int, output: WaveformFile, facts: Facts) -> None:
+def decode(media: int, output: Recording, facts: Facts) -> None:
     """Decode the best sound track of a file, and note what is found on the way.
 
     Raises:
@@ -85,20 +89,27 @@ def decode(media: int, output: WaveformFile, facts: Facts) -> None:
     container = opened(media, head)
     stream = sound_of(container)
     describe(container, stream, facts)
-    if is_surely_longer(
+    if output.end is None and is_surely_longer(
         stream, facts.expected_seconds, output.max_samples / SAMPLE_RATE, media_bytes=size
     ):
         raise Ended(Outcome.TOO_LONG)
+    output.separate(facts.channels)
     track = _Track(media, size, container, stream, output, facts)
     try:
         track.decode()
     finally:
-        facts.samples = output.samples
-    if not output.samples:  # of noise too FFmpeg believes at times that it holds a frame
+        _describe_output(output, facts)
+    if not output.position:  # of noise too FFmpeg believes at times that it holds a frame
         raise Ended(Outcome.UNREADABLE if is_known(head) else Outcome.UNKNOWN)
     declared = declared_bytes(head)
-    if declared is not None and declared > size:
-        facts.expected_seconds = output.samples / SAMPLE_RATE * declared / size
+    if not facts.clip_ended and declared is not None and declared > size:
+        facts.expected_seconds = facts.reached_seconds * declared / size
+
+
+def _describe_output(output: Recording, facts: Facts) -> None:
+    facts.waveforms, facts.channels_alike = output.n_channels, output.is_alike
+    facts.samples, facts.invalid_samples = output.samples, output.invalid_samples
+    facts.reached_seconds = output.position / SAMPLE_RATE
 
 
 class _Track:
@@ -110,17 +121,31 @@ class _Track:
         size: int,
         container: "InputContainer",
         stream: "AudioStream",
-        output: WaveformFile,
+        output: Recording,
         facts: Facts,
     ) -> None:
         self._media, self._size = media, size
         self._container, self._stream = container, stream
-        self._output, self._resampler = output, MonoResampler(output)
+        self._output, self._resampler = output, Resampler(output)
         self._facts = facts
         self._timeline = Timeline(origin=origin(container, stream))
         self._reported = 0.0
 
     def decode(self) -> None:
+        """Decode to the end of the media, or of what is asked for.
+
+        Raises:
+            WaveformFull: there is more than the recording may hold.
+        """
+        try:
+            self._decode()
+        except ClipEnded:
+            self._facts.clip_ended = True
+        finally:
+            self._facts.clock_resets = self._timeline.resets
+            self._facts.hole_seconds = self._timeline.hole_seconds
+
+    def _decode(self) -> None:
         import av
 
         bad = 0
@@ -144,8 +169,6 @@ class _Track:
         else:
             self._facts.broken_off = True
         self._resampler.flush()
-        self._facts.clock_resets = self._timeline.resets
-        self._facts.hole_seconds = self._timeline.hole_seconds
 
     def _take(self, frames: "Sequence[AudioFrame]") -> None:
         for frame in frames:
@@ -173,7 +196,8 @@ class _Track:
             return
         self._reported = now
         if self._facts.expected_seconds:
-            fraction = self._timeline.seconds / self._facts.expected_seconds
+            last = min(self._facts.expected_seconds, self._output.max_samples / SAMPLE_RATE)
+            fraction = self._timeline.seconds / last
         else:  # FFmpeg's descriptor shares its position with ours
             fraction = os.lseek(self._media, 0, os.SEEK_CUR) / max(1, self._size)
         report(fraction=min(1.0, max(0.0, fraction)))

@@ -32,7 +32,12 @@ class Facts:
     codec: str = ""
     sample_rate: int = 0  # Hz, of the media
     channels: int = 0  # of the media
-    samples: int = 0  # written
+    waveforms: int = 1  # written; more than one: a waveform for each channel
+    channels_alike: bool = False  # of several waveforms: they say the same
+    samples: int = 0  # written, to each waveform
+    reached_seconds: float = 0.0  # where decoding ended, on the media's clock
+    clip_ended: bool = False  # decoding stopped at the end of the clip, before that of the media
+    invalid_samples: int = 0  # that were no numbers; silence stands there
     expected_seconds: float | None = None  # what the header promises
     lost_seconds: float = 0.0  # in packets that did not decode
     broken_off: bool = False  # reading ended before the end of the file

@@ -1,71 +1,47 @@
-"""Turn uploaded media into a waveform, in a process that may do nothing else.
+"""Turn uploaded media into waveforms, whoever made it.
 
-The decoder (pipeline/decoder.py) is a fresh Python, never a fork: a fork would share the GPU's
-state. It gets two open files and nothing else of ours: no path, no environment, no network.
+The work is done by a process that may do nothing else: pipeline/decoder_process.py.
 """
 
-import logging
-import os
-import selectors
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-import pipeline
-from jobs.errors import CorruptMedia
 from jobs.stages import Stage
-from pipeline.decoder_report import Facts, Outcome
+from pipeline.channels import MAX_CHANNELS
+from pipeline.clip import WHOLE, Clip
+from pipeline.decoder_process import DecoderProcess
+from pipeline.decoder_report import Outcome
 from pipeline.decoding_outcomes import refusal, warnings_of
 from pipeline.progress import OnProgress
-from pipeline.waveform import SAMPLE_RATE, Waveform
+from pipeline.waveform import Waveform
 from transcript.transcript import TranscriptWarning
 
-log = logging.getLogger(__name__)
-
-WAVEFORM_FILE = "waveform.f32"  # raw float32 in native byte order
-POLL_SECONDS = 1.0  # how often progress is told, and a cancel noticed, while the child is silent
-START_SECONDS = 60.0  # for the child's imports, on a machine under load
-LINE_BYTES = 1 << 16  # more without a line break is no report
-# Appended to the child's path, so that it finds this package from any working directory and
-# nothing of ours can stand in for a module of the standard library.
-_START = "import sys; sys.path.append(sys.argv[1]); from pipeline.decoder import main; main()"
-_ROOT = Path(pipeline.__file__ or "").resolve().parent.parent
-_PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")  # what Python needs to start
+WAVEFORM_FILE = "waveform.f32"  # raw float32 in native byte order; further channels: waveform.1.f32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodedMedia:
     """What was heard in the media, and what was lost."""
 
-    waveform: Waveform  # a read-only map of a file: shape (n_samples,), finite, in [-1, 1]
-    seconds: float  # how long the waveform is
+    # One, or one for each channel, all of one length. Read-only maps of files: shape (n_samples,),
+    # finite, in [-1, 1].
+    waveforms: tuple[Waveform, ...]
+    start: float  # where the waveforms begin, in seconds of the media's clock
+    seconds: float  # where they end, or the media does before they begin
     container: str  # FFmpeg's short name, such as "mov"
     codec: str  # such as "aac"
     sample_rate: int  # Hz, before resampling
     channels: int  # before mixing down
     warnings: tuple[TranscriptWarning, ...]
 
-
-class _Report(BaseModel):
-    """One line of the decoder."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    ready: bool = False
-    fraction: float | None = None
-    outcome: Outcome | None = None
-
     @property
-    def facts(self) -> Facts:
-        return Facts(**(self.model_extra or {}))
+    def waveform(self) -> Waveform:
+        """The only waveform of media whose channels were not separated."""
+        (only,) = self.waveforms
+        return only
 
 
 def decode(
@@ -75,17 +51,24 @@ def decode(
     max_seconds: float,
     timeout_seconds: float,
     on_progress: OnProgress,
+    clip: Clip = WHOLE,
+    separate: bool = False,
 ) -> DecodedMedia:
-    """Decode the best sound track of a file to mono at 16 kHz.
+    """Decode the best sound track of a file, or a part of it, to mono at 16 kHz.
 
-    The waveform keeps the media's clock: where sound starts late or is missing, there is silence.
+    The waveforms keep the media's clock: where sound starts late or is missing, there is silence.
 
     Args:
         media: any audio or video file; only this file is read, whatever it says.
-        directory: gets the waveform's file, which must outlive the result; about 230 MB an hour.
-        max_seconds: of sound; more raises TooLong, and nothing beyond it is written.
+        directory: gets the waveforms' files, which must outlive the result; each takes about 230 MB
+            an hour.
+        max_seconds: of sound in the clip; more raises TooLong, and nothing beyond it is written.
         timeout_seconds: of wall time.
         on_progress: called at least every two seconds; what it raises ends the decode.
+        clip: what is before it is decoded and forgotten, for seeking is not exact in many formats;
+            what is after it is not even read.
+        separate: True: a waveform for each channel. Media of one channel, of more than
+            MAX_CHANNELS, or whose channels are all alike still give one, and a warning.
 
     Raises:
         UnsupportedMedia: the bytes are no audio or video that is read here.
@@ -93,122 +76,40 @@ def decode(
         CorruptMedia: nothing in it could be decoded, or decoding it failed or took too long.
         TooLong: more sound than `max_seconds`.
     """
-    output = directory / WAVEFORM_FILE
-    with media.open("rb") as source, output.open("w+b") as target:
-        child = _Child(source, target, max_seconds=max_seconds, timeout_seconds=timeout_seconds)
-        with child:
-            last = child.follow(on_progress)
-    if last.outcome is not Outcome.DONE:
-        output.unlink()
-        raise refusal(last.outcome, max_seconds)
+    outputs = [directory / WAVEFORM_FILE]
+    if separate:
+        outputs += [directory / f"waveform.{number}.f32" for number in range(1, MAX_CHANNELS)]
+    with ExitStack() as files:
+        child = DecoderProcess(
+            files.enter_context(media.open("rb")),
+            [files.enter_context(output.open("w+b")) for output in outputs],
+            clip=clip,
+            max_seconds=max_seconds,
+            timeout_seconds=timeout_seconds,
+        )
+        last = files.enter_context(child).follow(on_progress)
     facts = last.facts
+    written = 0 if last.outcome is not Outcome.DONE else facts.waveforms
+    if facts.channels_alike:
+        written = min(written, 1)
+    for unused in outputs[written:]:
+        unused.unlink()
+    if last.outcome is not Outcome.DONE:
+        raise refusal(last.outcome, max_seconds)
     on_progress(Stage.DECODE, 1.0)
     return DecodedMedia(
-        waveform=np.memmap(output, dtype=np.float32, mode="r", shape=(facts.samples,)),
-        seconds=facts.samples / SAMPLE_RATE,
+        waveforms=tuple(_mapped(output, facts.samples) for output in outputs[:written]),
+        start=clip.start,
+        seconds=facts.reached_seconds,
         container=facts.container,
         codec=facts.codec,
         sample_rate=facts.sample_rate,
         channels=facts.channels,
-        warnings=warnings_of(facts),
+        warnings=warnings_of(facts, clip=clip, separate=separate),
     )
 
 
-class _Child:
-    """The decoder's process; leaving the context ends it, whatever happened."""
-
-    def __init__(
-        self, source: IO[bytes], target: IO[bytes], *, max_seconds: float, timeout_seconds: float
-    ) -> None:
-        self._timeout_seconds = timeout_seconds
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
-        self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [
-                sys.executable,
-                "-I",  # neither PYTHON* variables nor the working directory
-                "-c",
-                _START,
-                str(_ROOT),
-                str(source.fileno()),
-                str(target.fileno()),
-                str(int(max_seconds * SAMPLE_RATE)),
-                # The clock on the wall ends it first, unless this process is no longer there.
-                str(int(timeout_seconds) + 10),
-                str(os.getpid()),
-            ],
-            stdin=subprocess.PIPE,  # never written to: its end tells the child that we are gone
-            stdout=subprocess.PIPE,
-            stderr=self._words,
-            pass_fds=(source.fileno(), target.fileno()),
-            # Threads of linear algebra would only claim address space.
-            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-            | {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-        )
-
-    def __enter__(self) -> "_Child":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-        self._words.close()
-
-    def follow(self, on_progress: OnProgress) -> _Report:
-        """Read reports until the last one, and pass progress on.
-
-        Raises:
-            CorruptMedia: the child died of this file, or took longer than it may.
-            RuntimeError: the child did not even start.
-        """
-        deadline = time.monotonic() + self._timeout_seconds
-        fraction, ready = 0.0, False
-        for report in self._reports():
-            if report is not None:
-                ready = ready or report.ready
-                fraction = max(fraction, report.fraction or 0.0)
-                if report.outcome:
-                    return report
-            on_progress(Stage.DECODE, min(1.0, fraction))
-            if time.monotonic() > deadline:
-                log.info("decoding took too long", extra={"seconds": self._timeout_seconds})
-                raise CorruptMedia(
-                    f"the media could not be decoded within {self._timeout_seconds:g} seconds: "
-                    "convert it to a common format such as FLAC or MP3 and send it again"
-                )
-        return self._died(ready=ready)
-
-    def _reports(self) -> Iterator[_Report | None]:
-        """Yield each report as it comes, and None whenever there was none for a while."""
-        stdout = self._process.stdout
-        if stdout is None:  # never: it is a pipe
-            return
-        with selectors.DefaultSelector() as selector:
-            selector.register(stdout, selectors.EVENT_READ)
-            pending = b""
-            while True:
-                if not selector.select(timeout=POLL_SECONDS):
-                    yield None
-                    continue
-                block = os.read(stdout.fileno(), LINE_BYTES)
-                *lines, pending = (pending + block).split(b"\n")
-                try:
-                    yield from map(_Report.model_validate_json, lines)
-                except ValidationError:
-                    return
-                if not block or len(pending) > LINE_BYTES:
-                    return
-
-    def _died(self, *, ready: bool) -> _Report:
-        self._process.kill()
-        status = self._process.wait()
-        self._words.seek(0)
-        words = self._words.read()[-2000:].decode("utf-8", "replace")
-        if not ready:
-            raise RuntimeError(f"the decoder did not start (status {status}): {words}")
-        # A Python error (status 1) may be a fault of ours that this file brought to light.
-        level = logging.WARNING if status == 1 else logging.INFO
-        log.log(level, "the decoder died of a file", extra={"status": status, "output": words})
-        raise CorruptMedia(
-            "the media is so damaged that decoding it failed: convert it to a common format "
-            "such as FLAC or MP3 and send it again"
-        )
+def _mapped(file: Path, samples: int) -> Waveform:
+    if not samples:  # nothing cannot be mapped
+        return np.zeros(0, dtype=np.float32)
+    return np.memmap(file, dtype=np.float32, mode="r", shape=(samples,))

@@ -22,12 +22,13 @@ class DecodingPlan:
     tokenizer: "Tokenizer"
     start: tuple[int, ...]  # tokens: start of transcript, language, task
     prompt: tuple[int, ...]  # tokens: what was said before, `start`, no timestamps
+    temperature: float  # of the first try; 0: beam search
     suppressed: tuple[int, ...]  # tokens that are never written: music notes, brackets …
 
     @property
-    def batch_key(self) -> tuple[int, int]:
+    def batch_key(self) -> tuple[int, int, float]:
         """Say whose windows may share a batch: CTranslate2 wants prompts laid out alike."""
-        return len(self.prompt), len(self.start)
+        return len(self.prompt), len(self.start), self.temperature
 
 
 def decoding_plan(
@@ -38,6 +39,7 @@ def decoding_plan(
     task: Task,
     initial_prompt: str | None,
     hotwords: str | None,
+    temperature: float,
 ) -> DecodingPlan:
     """Make a job's plan; see `WhisperRecognizer.plan`.
 
@@ -66,6 +68,7 @@ def decoding_plan(
         tokenizer=tokenizer,
         start=start,
         prompt=(*previous, *start, tokenizer.no_timestamps),
+        temperature=temperature,
         suppressed=tuple(get_suppressed_tokens(tokenizer, [-1])),
     )
 

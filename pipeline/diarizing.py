@@ -11,6 +11,7 @@ from typing import Any
 
 from jobs.options import MAX_SPEAKERS
 from jobs.stages import Stage
+from pipeline.diarizer_tuning import DiarizerTuning
 from pipeline.progress import OnProgress
 from pipeline.speech import Diarization, Turn
 from pipeline.telemetry import phone_nobody
@@ -93,8 +94,7 @@ def load_bundled(
     segmentation: Path,
     embedding: Path,
     device: str,
-    clustering_threshold: float | None,
-    min_duration_off: float | None,
+    tuning: DiarizerTuning,
 ) -> Diarizer:
     """Load the diarizer that needs no token.
 
@@ -102,14 +102,13 @@ def load_bundled(
         segmentation: `pytorch_model.bin` of segmentation-3.0.
         embedding: `campplus_cn_en_common.pt`.
         device: cpu or cuda.
-        clustering_threshold: distance at which two voices are two speakers; None: as tuned.
-        min_duration_off: seconds; shorter pauses within a speaker's turn are filled; None: none.
+        tuning: what the deployment changes.
     """
     _import_quietly()
     from pipeline.bundled_diarizer import bundled
 
     pipeline = bundled(segmentation, embedding, device=device)
-    _tune(pipeline, clustering_threshold, min_duration_off)
+    tuning.apply(pipeline)
     return Diarizer(name=BUNDLED, pipeline=pipeline)
 
 
@@ -118,8 +117,7 @@ def load_community(
     checkpoint: Path | str = COMMUNITY,
     token: str | None,
     device: str,
-    clustering_threshold: float | None,
-    min_duration_off: float | None,
+    tuning: DiarizerTuning,
 ) -> Diarizer:
     """Load pyannote's community-1.
 
@@ -127,8 +125,7 @@ def load_community(
         checkpoint: its folder, or its name on the hub.
         token: opens the hub's gate; a folder needs none.
         device: cpu or cuda.
-        clustering_threshold: as for `load_bundled`.
-        min_duration_off: as for `load_bundled`.
+        tuning: as for `load_bundled`.
 
     Raises:
         FileNotFoundError: pyannote got no pipeline from there; its log says why.
@@ -145,18 +142,8 @@ def load_community(
         raise FileNotFoundError(msg)
     pipeline.to(torch.device(device))
     bounded(pipeline)
-    _tune(pipeline, clustering_threshold, min_duration_off)
+    tuning.apply(pipeline)
     return Diarizer(name=COMMUNITY, pipeline=pipeline)
-
-
-def _tune(pipeline: Any, threshold: float | None, min_duration_off: float | None) -> None:
-    """Change what the deployment sets, and leave the pipeline's other parameters alone."""
-    parameters = pipeline.parameters(instantiated=True)
-    if threshold is not None:
-        parameters["clustering"]["threshold"] = threshold
-    if min_duration_off is not None:
-        parameters["segmentation"]["min_duration_off"] = min_duration_off
-    pipeline.instantiate(parameters)
 
 
 def _import_quietly() -> None:

@@ -88,6 +88,11 @@ class Voice:
         )
 
 
+def temperatures_above(first: float) -> tuple[float, ...]:
+    """Return the temperatures of further tries, rising, after a first one."""
+    return tuple(temperature for temperature in TEMPERATURES if temperature > first)
+
+
 def is_silence(decoding: Decoding) -> bool:
     """Whisper itself takes the window for silence."""
     return decoding.no_speech_prob > MAX_NO_SPEECH_PROB and decoding.avg_logprob < MIN_AVG_LOGPROB

@@ -1,15 +1,18 @@
 """Give each stage its model: found or pulled, loaded once, shared by all jobs of the process."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from jobs.errors import ModelUnavailable
+from jobs.stages import Stage
 from pipeline.aligner_models import Aligner, load_aligner
 from pipeline.cache_dir import cached
 from pipeline.catalog import catalog
 from pipeline.device import Device
 from pipeline.diarizing import Diarizer, load_bundled, load_community
 from pipeline.model_cache import ModelCache
+from pipeline.progress import OnProgress
 from pipeline.pull import locate
 from pipeline.settings import PipelineSettings
 
@@ -25,6 +28,11 @@ def nobody(fraction: float) -> None:
     """Follow nothing."""
 
 
+def pulling(on_progress: OnProgress, stage: Stage) -> OnPull:
+    """Let a caller stop a run that waits for a model to arrive."""
+    return lambda fraction: on_progress(stage, 0.0)
+
+
 class Models:
     """The models of one process; any number of threads may ask."""
 
@@ -32,28 +40,48 @@ class Models:
         self._settings = settings
         self._device = device
         self._cache = ModelCache()
+        self._tuning = settings.diarize_param_overrides.but(
+            threshold=settings.diarize_clustering_threshold,
+            min_duration_off=settings.diarize_min_duration_off,
+        )
 
     def loaded(self) -> tuple[str, ...]:
         """Return the names of what is in memory."""
         return self._cache.loaded()
 
     def whisper(self, name: str, on_pull: OnPull = nobody) -> "WhisperRecognizer":
-        """Return a Whisper model.
+        """Return a Whisper model for good: it is never unloaded.
 
         Raises:
             ModelUnavailable: it is not here and cannot be had.
         """
+        return self._cache.get(name, lambda: self._load_whisper(name, on_pull))
+
+    def using_whisper(
+        self, name: str, on_pull: OnPull = nobody
+    ) -> AbstractContextManager["WhisperRecognizer"]:
+        """Lend a Whisper model for a block; afterwards it may be unloaded when it is idle.
+
+        Raises:
+            ModelUnavailable: on entering: it is not here and cannot be had.
+        """
+        return self._cache.using(name, lambda: self._load_whisper(name, on_pull))
+
+    def evict_idle(self) -> tuple[str, ...]:
+        """Unload the Whisper models that were idle for too long; returns their names."""
+        return self._cache.evict_idle(
+            self._settings.model_keep_alive_seconds, but=(self._device.default_model,)
+        )
+
+    def _load_whisper(self, name: str, on_pull: OnPull) -> "WhisperRecognizer":
         from pipeline.whisper import load_whisper
 
-        def load() -> "WhisperRecognizer":
-            return load_whisper(
-                locate(name, self._settings, on_pull),
-                name=name,
-                device=self._device.name,
-                compute_type=self._device.compute_type,
-            )
-
-        return self._cache.get(name, load)
+        return load_whisper(
+            locate(name, self._settings, on_pull),
+            name=name,
+            device=self._device.name,
+            compute_type=self._device.compute_type,
+        )
 
     def aligner(self, language: str, on_pull: OnPull = nobody) -> Aligner:
         """Return the wav2vec2 aligner of a language.
@@ -89,8 +117,7 @@ class Models:
                 checkpoint=locate(COMMUNITY, settings, on_pull),
                 token=None,  # the folder holds everything
                 device=self._device.name,
-                clustering_threshold=settings.diarize_clustering_threshold,
-                min_duration_off=settings.diarize_min_duration_off,
+                tuning=self._tuning,
             )
 
         return self._cache.get(COMMUNITY, load)
@@ -108,8 +135,7 @@ class Models:
                 segmentation=locate("segmentation-3.0", settings, on_pull) / "pytorch_model.bin",
                 embedding=locate("campplus", settings, on_pull) / "campplus_cn_en_common.pt",
                 device=self._device.name,
-                clustering_threshold=settings.diarize_clustering_threshold,
-                min_duration_off=settings.diarize_min_duration_off,
+                tuning=self._tuning,
             )
 
         return self._cache.get("bundled diarizer", load)

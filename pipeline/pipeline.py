@@ -5,11 +5,20 @@ import tempfile
 from pathlib import Path
 
 from jobs.errors import ModelUnavailable
-from jobs.options import TranscriptionOptions
+from jobs.options import Channels, TranscriptionOptions
+from pipeline.clip import clip_of
 from pipeline.decoding import decode
 from pipeline.device import choose_device
+from pipeline.eviction import IdleSweep
 from pipeline.models import Models
-from pipeline.progress import OnDecoded, OnProgress, unheard, untold
+from pipeline.progress import (
+    OnDecoded,
+    OnHeard,
+    OnProgress,
+    unheard,
+    unsaid,
+    untold,
+)
 from pipeline.run import Run
 from pipeline.settings import PipelineSettings
 from pipeline.telemetry import phone_nobody
@@ -33,6 +42,11 @@ class Pipeline:
         self._settings = settings
         self.device = choose_device(settings)
         self._models = Models(settings, self.device)
+        self._sweep = IdleSweep(
+            self.unload_idle, interval_seconds=settings.model_eviction_interval_seconds
+        )
+        if settings.model_keep_alive_seconds:
+            self._sweep.start()
 
     def warm_up(self) -> None:
         """Load what nearly every job needs, so that the first one does not wait for it.
@@ -51,6 +65,14 @@ class Pipeline:
         """Return the names of the models in memory."""
         return self._models.loaded()
 
+    def unload_idle(self) -> tuple[str, ...]:
+        """Unload at once what the sweep would; return the names."""
+        return self._models.evict_idle()
+
+    def evictions(self) -> dict[str, int]:
+        """Return how often each Whisper model was unloaded because nobody used it, by name."""
+        return self._sweep.evictions()
+
     def run(
         self,
         media: Path,
@@ -58,6 +80,7 @@ class Pipeline:
         on_progress: OnProgress = unheard,
         *,
         on_decoded: OnDecoded = untold,
+        on_heard: OnHeard = unsaid,
     ) -> Transcript:
         """Write down what is said in a file, when, and by whom.
 
@@ -66,11 +89,17 @@ class Pipeline:
             options: what the client asked for.
             on_progress: called at least every two seconds; what it raises ends the run and
                 reaches the caller as it is.
-            on_decoded: called once, with the media's length in seconds and its audio codec.
+            on_decoded: called once, with how much of the media was looked at, from its start, in
+                seconds, and its audio codec.
+            on_heard: called with every stretch of text as soon as it is recognised, in the order of
+                time, before its words have times and speakers; may raise, as `on_progress`.
 
         Returns:
             The transcript; without segments if nobody speaks. A stage that failed but can be
-            done without is a warning in it.
+            done without is a warning in it. Of a clip too, all times are on the media's own clock,
+            and `duration` is where looking ended: the end of the clip or of the media. With
+            `channels` separate, each channel that can be told from the others is a speaker, named
+            by its number, whether or not `diarize` is asked for.
 
         Raises:
             MediaError: this media, or this combination of media and model, cannot be processed.
@@ -85,6 +114,8 @@ class Pipeline:
                 max_seconds=self._settings.max_audio_seconds,
                 timeout_seconds=self._settings.decode_timeout_seconds,
                 on_progress=on_progress,
+                clip=clip_of(options),
+                separate=options.channels is Channels.SEPARATE,
             )
             on_decoded(decoded.seconds, decoded.codec)
             run = Run(
@@ -93,5 +124,6 @@ class Pipeline:
                 models=self._models,
                 options=options,
                 on_progress=on_progress,
+                on_heard=on_heard,
             )
             return run.transcript(decoded)

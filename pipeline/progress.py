@@ -1,5 +1,6 @@
 """Let a caller follow a run, and stop it."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from jobs.stages import Stage
@@ -20,7 +21,33 @@ class OnDecoded(Protocol):
     """Called once, as soon as it is known what the media is."""
 
     def __call__(self, seconds: float, codec: str) -> None:
-        """Take note of the length of the media and the name of its audio codec."""
+        """Take note of how much of the media was looked at and the name of its audio codec.
+
+        Args:
+            seconds: from the start of the media to its end, or to the end of the clip.
+            codec: FFmpeg's name, such as "aac".
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeardText:
+    """Some text as soon as it is recognised, before its words have times and speakers."""
+
+    start: float  # seconds from the start of the media: where the speech begins
+    end: float
+    text: str  # as Whisper wrote it, with its leading white space
+
+
+class OnHeard(Protocol):
+    """Called for every window of speech in which there is text, in the order of time.
+
+    The texts joined are the transcript's `text`, but for white space at its edges; of separated
+    channels, whose windows overlap, they are the same words in another order. What it raises ends
+    the run, as with OnProgress.
+    """
+
+    def __call__(self, heard: HeardText, /) -> None:
+        """Take note of what was recognised."""
 
 
 def unheard(stage: Stage, fraction: float) -> None:
@@ -29,3 +56,12 @@ def unheard(stage: Stage, fraction: float) -> None:
 
 def untold(seconds: float, codec: str) -> None:
     """Note nothing."""
+
+
+def unsaid(heard: HeardText) -> None:
+    """Listen to nothing."""
+
+
+def part_of(on_progress: OnProgress, part: int, parts: int, *, share: float = 1.0) -> OnProgress:
+    """Let one of several equal parts, counted from 0, of a share of a stage tell its progress."""
+    return lambda stage, fraction: on_progress(stage, share * (part + fraction) / parts)

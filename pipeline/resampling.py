@@ -1,68 +1,21 @@
-"""Turn decoded frames of any form into the waveform's, on disk as they come."""
+"""Turn decoded frames of any form into samples at the waveform's rate."""
 
-import os
 from typing import TYPE_CHECKING
 
+from pipeline.recording import Recording
 from pipeline.waveform import SAMPLE_RATE
 
 if TYPE_CHECKING:
     import av
-    import numpy as np
-    import numpy.typing as npt
     from av.audio.frame import AudioFrame
 
 CHUNK_SAMPLES = 32_768  # two seconds: what is resampled into one array and written at once
-BYTES_PER_SAMPLE = 4
 
 
-class WaveformFull(Exception):
-    """There is more sound than the waveform may hold."""
+class Resampler:
+    """Makes what a recording takes of frames whose form may change at any moment."""
 
-
-class WaveformFile:
-    """The waveform as raw float32 in native byte order, growing on disk."""
-
-    def __init__(self, descriptor: int, *, max_samples: int) -> None:
-        self._descriptor = descriptor
-        self.max_samples = max_samples
-        self.samples = 0
-
-    def write(self, samples: "npt.NDArray[np.float32]") -> None:
-        """Append samples in place; what is no number becomes silence, what is too loud is clipped.
-
-        Raises:
-            WaveformFull: the limit is reached; what fits is written.
-        """
-        import numpy as np
-
-        np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
-        np.clip(samples, -1.0, 1.0, out=samples)
-        fitting = np.ascontiguousarray(samples[: self.max_samples - self.samples])
-        view = fitting.data.cast("B")
-        while view:
-            view = view[os.write(self._descriptor, view) :]
-        self.samples += len(fitting)
-        if len(fitting) < len(samples):
-            raise WaveformFull
-
-    def silence_until(self, sample: int) -> None:
-        """Leave a hole up to a sample; it reads as zeros and takes no space on the disk.
-
-        Raises:
-            WaveformFull: that sample is beyond the limit; nothing is written.
-        """
-        if sample > self.max_samples:
-            raise WaveformFull
-        if sample > self.samples:
-            os.ftruncate(self._descriptor, sample * BYTES_PER_SAMPLE)
-            os.lseek(self._descriptor, 0, os.SEEK_END)
-            self.samples = sample
-
-
-class MonoResampler:
-    """Makes mono at SAMPLE_RATE of frames whose form may change at any moment."""
-
-    def __init__(self, output: WaveformFile) -> None:
+    def __init__(self, output: Recording) -> None:
         self._output = output
         self._resampler: av.AudioResampler | None = None
         self._form: tuple[object, ...] = ()  # of the frames it takes
@@ -91,24 +44,35 @@ class MonoResampler:
             self._drain(ending.resample(None))
 
     def _start(self, frame: "AudioFrame") -> None:
-        import av
-
-        resampler, self._channels = _resampler(layout="mono"), 1
-        try:
-            first = resampler.resample(frame)
-        except (av.FFmpegError, ValueError):
-            # Channels without a meaning (eight tracks of a mixing desk): the mean of all.
-            resampler, self._channels = _resampler(layout=None), frame.layout.nb_channels
-            first = resampler.resample(frame)
+        resampler, self._channels, first = self._started(frame)
         self._resampler = resampler
         self._drain(first)
+
+    def _started(self, frame: "AudioFrame") -> "tuple[av.AudioResampler, int, list[AudioFrame]]":
+        """Return a resampler, how many channels it gives, and what it made of a first frame."""
+        import av
+
+        if self._output.n_channels == 1:
+            resampler = _resampler(layout="mono")
+            try:
+                return resampler, 1, resampler.resample(frame)
+            except (av.FFmpegError, ValueError):
+                # Channels without a meaning (eight tracks of a mixing desk): the mean of all.
+                pass
+        resampler = _resampler(layout=None)
+        return resampler, frame.layout.nb_channels, resampler.resample(frame)
 
     def _drain(self, frames: "list[AudioFrame]") -> None:
         import numpy as np
 
         for frame in frames:
             samples = frame.to_ndarray().astype(np.float32).reshape(-1, self._channels)
-            self._output.write(samples.mean(axis=1) if self._channels > 1 else samples[:, 0])
+            if self._channels != self._output.n_channels:
+                # Their mean; where the number of channels changes in mid-stream, in the first.
+                mean = samples.mean(axis=1)
+                samples = np.zeros((len(mean), self._output.n_channels), dtype=np.float32)
+                samples[:, 0] = mean
+            self._output.write(samples)
 
 
 def _resampler(*, layout: str | None) -> "av.AudioResampler":

@@ -1,236 +1,176 @@
 """Carry one job's sound through the stages after decoding."""
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from jobs.errors import ModelUnavailable
 from jobs.options import Task, TranscriptionOptions
 from jobs.stages import Stage
-from pipeline.aligner_models import Aligner
-from pipeline.aligning import align
-from pipeline.cross_attention import align_heard_window
+from pipeline.account import Account
+from pipeline.channels import BY_CHANNEL, label_of, merged, turns_of
+from pipeline.clip import heard_later, moved
 from pipeline.decoding import DecodedMedia
 from pipeline.device import Device
-from pipeline.diarizing import Diarizer
-from pipeline.language_detection import DetectedLanguage, detect_language
-from pipeline.models import Models, OnPull
-from pipeline.optional_stage import OptionalStage
-from pipeline.progress import OnProgress
+from pipeline.language_detection import DetectedLanguage
+from pipeline.listening import Listener, SpeechChannel, SpokenChannel
+from pipeline.models import Models, pulling
+from pipeline.progress import OnHeard, OnProgress, part_of
 from pipeline.segmenting import segments, speakers
 from pipeline.settings import PipelineSettings
 from pipeline.speaker_assignment import assign_speakers
-from pipeline.speech import Diarization, HeardWindow, SpokenWord, Window, WordTime
-from pipeline.transcribing import transcribe
+from pipeline.speech import Diarization
+from pipeline.telling_apart import tell_apart
 from pipeline.turn_edges import reach_to_turns
 from pipeline.voice_activity import find_speech
-from pipeline.waveform import Waveform
+from pipeline.waveform import SAMPLE_RATE
 from pipeline.windows import windows_of
-from pipeline.word_times import spoken_words
 from transcript import transcript as result
 
 if TYPE_CHECKING:
     from pipeline.whisper import WhisperRecognizer
 
-log = logging.getLogger(__name__)
-
-CROSS_ATTENTION = "whisper cross-attention"  # what transcripts call the aligner that needs no model
+SPEECH_SHARE = 0.05  # of Stage.TRANSCRIBE that finding speech takes
+NOTHING_FOUND = Diarization(turns=(), exclusive=(), embeddings={})
 
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One job's way through the stages; what ran, and what did not, is kept for its transcript."""
+    """One job's way through the stages; its clock starts where the clip does, to the very end."""
 
     settings: PipelineSettings
     device: Device
     models: Models
     options: TranscriptionOptions
     on_progress: OnProgress
-    _ran: dict[str, str] = field(default_factory=dict)  # as transcript.Models has it
-    _warnings: list[result.TranscriptWarning] = field(default_factory=list)
+    on_heard: OnHeard
+    _account: Account = field(default_factory=Account)
 
     def transcript(self, media: DecodedMedia) -> result.Transcript:
-        """Return what is said in decoded media.
+        """Return what is said in decoded media, on the media's own clock.
 
         Raises:
             UnsuitableModel, ModelUnavailable: of the Whisper model; nothing goes without it.
         """
-        self._warnings.extend(media.warnings)
-        windows = self._windows(media)
-        language, heard, times = self._heard(media.waveform, windows)
-        words = spoken_words(heard, times, media_seconds=media.seconds)
-        diarization = self._diarization(media.waveform) if words else None
-        if diarization is not None:
-            words = assign_speakers(
-                words,
-                diarization.exclusive,
-                overlapping=diarization.turns,
-                fill_nearest=self.settings.diarize_fill_nearest,
-            )
-        return self._result(media, language, words, heard, diarization)
+        self._account.warnings.extend(media.warnings)
+        channels = self._channels(media)
+        language, spoken = self._spoken(media, channels)
+        diarization = NOTHING_FOUND
+        if spoken and len(channels) > 1:
+            spoken, diarization = self._by_channel(channels, spoken)
+        elif spoken and spoken[0].words and self.options.diarize:
+            spoken, diarization = self._told_apart(channels[0], spoken[0])
+        return moved(self._result(media, language, spoken, diarization), media.start)
 
-    def _windows(self, media: DecodedMedia) -> tuple[Window, ...]:
+    def _channels(self, media: DecodedMedia) -> list[SpeechChannel]:
         self.on_progress(Stage.TRANSCRIBE, 0.0)
-        spans = find_speech(
-            media.waveform,
-            method=self.settings.vad,
-            device=self.device.name,
-            on_progress=self.on_progress,
-        )
-        self._ran["vad"] = self.settings.vad
-        return windows_of(spans, media_seconds=media.seconds)
+        channels = []
+        for number, waveform in enumerate(media.waveforms):
+            spans = find_speech(
+                waveform,
+                method=self.settings.vad,
+                device=self.device.name,
+                on_progress=part_of(
+                    self.on_progress, number, len(media.waveforms), share=SPEECH_SHARE
+                ),
+                share=1.0,
+            )
+            seconds = len(waveform) / SAMPLE_RATE
+            windows = windows_of(spans, media_seconds=seconds, channel=number)
+            channels.append(SpeechChannel(waveform=waveform, spans=spans, windows=windows))
+        self._account.ran(vad=self.settings.vad)
+        return channels
 
-    def _heard(
-        self, waveform: Waveform, windows: Sequence[Window]
-    ) -> tuple[DetectedLanguage | None, list[HeardWindow], list[tuple[WordTime | None, ...]]]:
-        """Return the language, what was heard, and when each word was said."""
+    def _spoken(
+        self, media: DecodedMedia, channels: Sequence[SpeechChannel]
+    ) -> tuple[DetectedLanguage | None, list[SpokenChannel]]:
+        """Return the language and what was said; nothing where only the language is asked for."""
+        listener = Listener(
+            models=self.models,
+            device=self.device,
+            options=self.options,
+            account=self._account,
+            on_progress=self.on_progress,
+            on_heard=heard_later(self.on_heard, media.start),
+        )
         name = self.options.model or self.device.default_model
-        recognizer = self.models.whisper(name, self._pulling(Stage.TRANSCRIBE))
-        named = self.options.language
-        if named is not None:
-            # Refused even where nobody speaks: the same request must not depend on the media.
-            recognizer.plan(language=named, task=self.options.task)
-        if not windows:
-            return None, [], []
-        self._ran["whisper"] = name
-        language = (
-            DetectedLanguage(code=named, probability=None)
-            if named
-            else detect_language(waveform, windows, recognizer, on_progress=self.on_progress)
-        )
-        aligner = self._aligner(language.code)
-        heard = transcribe(
-            waveform,
-            windows,
-            recognizer,
-            self.options,
-            language.code,
-            batch_size=self.device.batch_size,
-            with_times=aligner is None,
-            on_progress=self.on_progress,
-        )
-        if aligner is None or not heard:
-            self._ran["aligner"] = CROSS_ATTENTION
-            return language, heard, [each.times or () for each in heard]
-        return language, heard, self._aligned(waveform, heard, aligner, recognizer)
+        on_pull = pulling(self.on_progress, Stage.TRANSCRIBE)
+        with self.models.using_whisper(name, on_pull) as recognizer:
+            named = self._named_language(recognizer)
+            if not any(channel.windows for channel in channels):
+                return named, []
+            self._account.ran(whisper=name)
+            language = named or listener.language(channels, recognizer)
+            if self.options.task is Task.DETECT_LANGUAGE:
+                self.on_progress(Stage.TRANSCRIBE, 1.0)
+                return language, []
+            return language, listener.words(channels, recognizer, language.code)
 
-    def _aligner(self, language: str) -> Aligner | None:
-        """Return the language's own aligner; None where Whisper's cross-attention has to do."""
-        # A translation has no sound of its own; and where nobody asks for the times of words,
-        # those that cross-attention gives are enough to find their speakers.
-        if self.options.task is Task.TRANSLATE or not self.options.word_timestamps:
+    def _named_language(self, recognizer: "WhisperRecognizer") -> DetectedLanguage | None:
+        """Return the language that the client named, unless it is what the client asks."""
+        named, task = self.options.language, self.options.task
+        if named is None or task is Task.DETECT_LANGUAGE:
             return None
-        try:
-            return self.models.aligner(language, self._pulling(Stage.TRANSCRIBE))
-        except ModelUnavailable as error:
-            self._warn(
-                "aligner_unavailable",
-                Stage.ALIGN,
-                f"word times are Whisper's own, as a rule exact to 0.1-0.2 s: {error.message}",
-            )
-            return None
+        # Refused even where nobody speaks: the same request must not depend on the media.
+        recognizer.plan(language=named, task=task)
+        return DetectedLanguage(code=named, probability=None)
 
-    def _aligned(
-        self,
-        waveform: Waveform,
-        heard: list[HeardWindow],
-        aligner: Aligner,
-        recognizer: "WhisperRecognizer",
-    ) -> list[tuple[WordTime | None, ...]]:
-        with OptionalStage(self.on_progress) as stage:
-            times = align(
-                waveform,
-                heard,
-                aligner,
-                batch_size=self.device.batch_size,
-                on_progress=stage.on_progress,
+    def _by_channel(
+        self, channels: Sequence[SpeechChannel], spoken: Sequence[SpokenChannel]
+    ) -> tuple[list[SpokenChannel], Diarization]:
+        """Let each channel be a speaker."""
+        self._account.ran(diarizer=BY_CHANNEL)
+        turns = turns_of([channel.spans for channel in channels])
+        labelled = [
+            replace(
+                each, words=tuple(replace(word, speaker=label_of(number)) for word in each.words)
             )
-            self._ran["aligner"] = aligner.name
-            return times
-        self._warn(
-            "alignment_failed",
-            Stage.ALIGN,
-            "the aligner failed on this media; word times are Whisper's own instead",
+            for number, each in enumerate(spoken)
+        ]
+        return labelled, replace(NOTHING_FOUND, turns=turns)
+
+    def _told_apart(
+        self, channel: SpeechChannel, spoken: SpokenChannel
+    ) -> tuple[list[SpokenChannel], Diarization]:
+        """Find the speakers of one waveform, and say who spoke each word."""
+        found = tell_apart(
+            channel.waveform, self.models, self.options, self._account, self.on_progress
         )
-        self._ran["aligner"] = CROSS_ATTENTION
-        plan = recognizer.plan(language=heard[0].language, task=self.options.task)
-        aligned: list[tuple[WordTime | None, ...]] = []
-        for count, each in enumerate(heard, start=1):
-            aligned.append(align_heard_window(waveform, each, recognizer, plan))
-            self.on_progress(Stage.ALIGN, count / len(heard))
-        return aligned
-
-    def _diarization(self, waveform: Waveform) -> Diarization | None:
-        options = self.options
-        if not options.diarize:
-            return None
-        with OptionalStage(self.on_progress) as stage:
-            diarizer = self._diarizer()
-            found = diarizer.diarize(
-                waveform,
-                num_speakers=options.num_speakers,
-                min_speakers=options.min_speakers,
-                max_speakers=options.max_speakers,
-                with_embeddings=options.return_speaker_embeddings,
-                on_progress=stage.on_progress,
-            )
-            self._ran["diarizer"] = diarizer.name
-            return found
-        self._warn(
-            "diarization_failed",
-            Stage.DIARIZE,
-            f"the speakers could not be told apart ({stage.reason}); the text is complete",
+        if found is None:
+            return [spoken], NOTHING_FOUND
+        words = assign_speakers(
+            spoken.words,
+            found.exclusive,
+            overlapping=found.turns,
+            fill_nearest=self.settings.diarize_fill_nearest,
         )
-        return None
-
-    def _diarizer(self) -> Diarizer:
-        on_pull = self._pulling(Stage.DIARIZE)
-        try:
-            return self.models.diarizer(on_pull)
-        except ModelUnavailable as error:
-            self._warn(
-                "diarizer_unavailable",
-                Stage.DIARIZE,
-                f"the bundled diarizer ran instead of community-1: {error.message}",
-            )
-            return self.models.bundled_diarizer(on_pull)
+        return [replace(spoken, words=tuple(words))], found
 
     def _result(
         self,
         media: DecodedMedia,
         language: DetectedLanguage | None,
-        words: Sequence[SpokenWord],
-        heard: Sequence[HeardWindow],
-        diarization: Diarization | None,
+        spoken: Sequence[SpokenChannel],
+        diarization: Diarization,
     ) -> result.Transcript:
-        found = segments(words, heard)
-        turns = diarization.turns if diarization else ()
-        found = reach_to_turns(found, turns)
-        embeddings = diarization.embeddings if diarization else {}
-        who = speakers(found, embeddings)
+        found = merged(segments(each.words, each.heard) for each in spoken)
+        text = " ".join(segment.text for segment in found)
+        if len(spoken) == 1:  # as Whisper wrote it
+            text = "".join(word.text for word in spoken[0].words).strip()
+        found = reach_to_turns(found, diarization.turns)
+        who = speakers(found, diarization.embeddings)
         if not self.options.word_timestamps:
             found = tuple(segment.model_copy(update={"words": ()}) for segment in found)
         return result.Transcript(
-            text="".join(word.text for word in words).strip(),
-            language=language.code if language else self.options.language,
+            text=text,
+            language=language.code if language else None,
             language_confidence=language.probability if language else None,
             duration=round(media.seconds, 3),
             segments=found,
             speakers=who,
             turns=tuple(
                 result.Turn(start=round(t.start, 3), end=round(t.end, 3), speaker=t.speaker)
-                for t in turns
+                for t in diarization.turns
             ),
-            models=result.Models(**self._ran),
-            warnings=tuple(self._warnings),
+            models=self._account.models(),
+            warnings=tuple(self._account.warnings),
         )
-
-    def _warn(self, code: str, stage: Stage, message: str) -> None:
-        warning = result.TranscriptWarning(code=code, stage=stage, message=message)
-        log.info("warning %s: %s", code, message)
-        self._warnings.append(warning)
-
-    def _pulling(self, stage: Stage) -> OnPull:
-        """Let a caller stop a run that waits for a model to arrive."""
-        return lambda fraction: self.on_progress(stage, 0.0)

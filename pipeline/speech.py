@@ -20,6 +20,7 @@ class Window:
     start: float  # seconds from the start of the media
     end: float
     spans: tuple[Span, ...]  # the speech in it, by start, never overlapping
+    channel: int = 0  # in which it was said, where channels are separated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

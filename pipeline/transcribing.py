@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from jobs.options import TranscriptionOptions
 from jobs.stages import Stage
+from pipeline.batching import batches
 from pipeline.cross_attention import word_times
 from pipeline.fallback import Voice, is_doubtful, is_made_up, is_wordless
-from pipeline.progress import OnProgress, unheard
+from pipeline.progress import HeardText, OnHeard, OnProgress, unheard, unsaid
 from pipeline.speech import HeardWindow, Window
 from pipeline.spelled_words import spelled_words
 from pipeline.voice_activity import FRAME_SECONDS, ONSET, speech_probabilities
@@ -26,7 +27,7 @@ HEARTBEAT_SECONDS = 1.0  # how often a caller hears of a batch that is not ready
 
 
 def transcribe(
-    waveform: Waveform,
+    waveforms: Sequence[Waveform],
     windows: Sequence[Window],
     recognizer: "WhisperRecognizer",
     options: TranscriptionOptions,
@@ -35,20 +36,23 @@ def transcribe(
     batch_size: int,
     with_times: bool,
     on_progress: OnProgress = unheard,
+    on_heard: OnHeard = unsaid,
     after: float = 0.05,
 ) -> list[HeardWindow]:
     """Recognise windows, and leave out those in which nothing was said.
 
     Args:
-        waveform: of the whole media; read a batch at a time.
-        windows: by start.
+        waveforms: of the whole media, one, or one for each channel; read a batch at a time.
+        windows: by start; of separated channels they may overlap.
         recognizer: shared with any number of other calls.
-        options: task, initial prompt and hotwords are read.
+        options: task, initial prompt, hotwords and temperature are read.
         language: a Whisper code: what is spoken.
         batch_size: windows in one pass.
         with_times: True: find word times by cross-attention as well, in the same pass.
         on_progress: hears of Stage.TRANSCRIBE after each batch, and every HEARTBEAT_SECONDS. What
             it raises leaves this call as it is, at once: a batch under way ends by itself, unread.
+        on_heard: hears of each window's text as soon as it and all before it are recognised. What
+            it raises leaves this call as well.
         after: share of the stage that was done before this call, 0 to 1.
 
     Returns:
@@ -62,18 +66,18 @@ def transcribe(
         task=options.task,
         initial_prompt=options.initial_prompt,
         hotwords=options.hotwords,
+        temperature=options.temperature,
     )
-    # A batch takes as long as its longest text, so windows of like length go together.
-    order = sorted(range(len(windows)), key=lambda index: -_speech_seconds(windows[index]))
-    heard: dict[int, HeardWindow] = {}
-    fraction = after
+    teller = _Teller(on_heard)
+    fraction, done = after, 0
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="whisper")
     try:
-        for first in range(0, len(order), batch_size):
-            indices = order[first : first + batch_size]
+        for indices in batches(windows, batch_size=batch_size):
             requests = [
                 Request(
-                    samples=samples_of(waveform, windows[index]), plan=plan, with_times=with_times
+                    samples=samples_of(waveforms[windows[index].channel], windows[index]),
+                    plan=plan,
+                    with_times=with_times,
                 )
                 for index in indices
             ]
@@ -81,14 +85,38 @@ def transcribe(
                 pool.submit(recognizer.recognize, requests), on_progress, fraction
             )
             for index, request, recognition in zip(indices, requests, recognitions, strict=True):
-                words = _heard(windows[index], request, recognition)
-                if words is not None:
-                    heard[index] = words
-            fraction = after + (1 - after) * (first + len(indices)) / len(order)
+                teller.take(index, _heard(windows[index], request, recognition))
+            done += len(indices)
+            fraction = after + (1 - after) * done / len(windows)
             on_progress(Stage.TRANSCRIBE, fraction)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return [heard[index] for index in sorted(heard)]
+    return teller.heard
+
+
+class _Teller:
+    """Brings what was heard back into the order of time, and tells of it."""
+
+    def __init__(self, on_heard: OnHeard) -> None:
+        self._on_heard = on_heard
+        self._waiting: dict[int, HeardWindow | None] = {}  # for windows before them
+        self._next = 0
+        self.heard: list[HeardWindow] = []
+
+    def take(self, index: int, heard: HeardWindow | None) -> None:
+        """Note what was heard in a window; None: nothing."""
+        self._waiting[index] = heard
+        while self._next in self._waiting:
+            following = self._waiting.pop(self._next)
+            self._next += 1
+            if following is not None:
+                self.heard.append(following)
+                self._tell(following)
+
+    def _tell(self, heard: HeardWindow) -> None:
+        spans = heard.window.spans
+        text = HeardText(start=spans[0].start, end=spans[-1].end, text="".join(heard.words))
+        self._on_heard(text)
 
 
 def _awaited(
@@ -143,7 +171,3 @@ def voice_in(samples: Waveform) -> Voice:
         seconds=float((probabilities >= ONSET).sum()) * FRAME_SECONDS,
         window_seconds=len(samples) / SAMPLE_RATE,
     )
-
-
-def _speech_seconds(window: Window) -> float:
-    return sum(span.end - span.start for span in window.spans)

@@ -11,7 +11,7 @@ from jobs.options import Task
 from pipeline.cross_attention import Alignment, alignment_of
 from pipeline.decoding_plan import MAX_TOKENS, DecodingPlan, decoding_plan
 from pipeline.device import DeviceName
-from pipeline.fallback import TEMPERATURES, Decoding, best_of, needs_another_try
+from pipeline.fallback import Decoding, best_of, needs_another_try, temperatures_above
 from pipeline.speech import WINDOW_SECONDS
 from pipeline.waveform import SAMPLE_RATE, Waveform
 
@@ -59,6 +59,7 @@ class WhisperRecognizer:
         task: Task = Task.TRANSCRIBE,
         initial_prompt: str | None = None,
         hotwords: str | None = None,
+        temperature: float = 0.0,
     ) -> DecodingPlan:
         """Prepare what all windows of a job have in common.
 
@@ -67,6 +68,7 @@ class WhisperRecognizer:
             task: what to write: the words, or their translation into English.
             initial_prompt: text that could have been said before; sets spelling and style.
             hotwords: words to expect. Of both together the last MAX_PROMPT_TOKENS are used.
+            temperature: of the first try at each window, 0 to 1; 0: beam search.
 
         Raises:
             UnsuitableModel: the model was not trained for the language or the task.
@@ -78,6 +80,7 @@ class WhisperRecognizer:
             task=task,
             initial_prompt=initial_prompt,
             hotwords=hotwords,
+            temperature=temperature,
         )
 
     def recognize(self, batch: Sequence[Request]) -> list[Recognition]:
@@ -90,7 +93,7 @@ class WhisperRecognizer:
             One for each request, in their order.
         """
         recognitions: dict[int, Recognition] = {}
-        alike: dict[tuple[int, int], list[int]] = {}
+        alike: dict[tuple[int, int, float], list[int]] = {}
         for index, request in enumerate(batch):
             alike.setdefault(request.plan.batch_key, []).append(index)
         for indices in alike.values():
@@ -121,7 +124,8 @@ class WhisperRecognizer:
     def _recognize_alike(self, batch: Sequence[Request]) -> list[Recognition]:
         encoded = self._encode([request.samples for request in batch])
         plans = [request.plan for request in batch]
-        decodings = self._generate(encoded, plans, temperature=0.0)
+        # Alike is also their temperature.
+        decodings = self._generate(encoded, plans, temperature=plans[0].temperature)
         for index, decoding in enumerate(decodings):
             if needs_another_try(decoding):
                 decodings[index] = self._tried_again(
@@ -203,7 +207,7 @@ class WhisperRecognizer:
         self, first: Decoding, plan: DecodingPlan, encoded: "ctranslate2.StorageView"
     ) -> Decoding:
         tries = [first]
-        for temperature in TEMPERATURES:
+        for temperature in temperatures_above(plan.temperature):
             tries += self._generate(encoded, [plan], temperature=temperature)
             if not needs_another_try(tries[-1]):
                 return tries[-1]

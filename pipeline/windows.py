@@ -18,6 +18,7 @@ def windows_of(
     media_seconds: float,
     longest: float = WINDOW_SECONDS,
     pad: float = PAD_SECONDS,
+    channel: int = 0,
 ) -> tuple[Window, ...]:
     """Merge spans of speech, in order, as long as they fit a window.
 
@@ -30,6 +31,7 @@ def windows_of(
         media_seconds: length of the media; no window ends after it.
         longest: seconds of a window, its padding included.
         pad: seconds added on each side, never beyond the middle of the pause to the neighbour.
+        channel: in which all this was said, where channels are separated.
 
     Returns:
         By start, not overlapping; every span, or every part of a divided one, is in exactly one.
@@ -50,6 +52,7 @@ def windows_of(
                 # Never before the speech ends, should the media be said to be shorter than that.
                 end=max(min(ends[index] + pad, after), ends[index]),
                 spans=tuple(group),
+                channel=channel,
             )
         )
     return tuple(windows)

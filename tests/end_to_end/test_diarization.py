@@ -12,6 +12,7 @@ from av.audio.resampler import AudioResampler
 
 from jobs.errors import ModelUnavailable
 from jobs.stages import Stage
+from pipeline.diarizer_tuning import DiarizerTuning
 from pipeline.diarizing import Diarizer, load_bundled
 from pipeline.progress import OnProgress, unheard
 from pipeline.pull import locate
@@ -35,8 +36,10 @@ def load(**tuning: float | None) -> Diarizer:
         segmentation=segmentation / "pytorch_model.bin",
         embedding=embedding / "campplus_cn_en_common.pt",
         device="cpu",
-        clustering_threshold=tuning.get("clustering_threshold"),
-        min_duration_off=tuning.get("min_duration_off"),
+        tuning=DiarizerTuning().but(
+            threshold=tuning.get("clustering_threshold"),
+            min_duration_off=tuning.get("min_duration_off"),
+        ),
     )
 
 

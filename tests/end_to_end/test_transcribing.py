@@ -72,7 +72,7 @@ def heard_in(
     on_progress: OnProgress = unheard,
 ) -> list[HeardWindow]:
     return transcribe(
-        waveform,
+        [waveform],
         windows_of(
             find_speech(waveform) if spans is None else spans,
             media_seconds=len(waveform) / SAMPLE_RATE,

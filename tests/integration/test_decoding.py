@@ -159,10 +159,13 @@ def test_samples_that_are_no_numbers_become_finite(tmp_path: Path) -> None:
         _wav_header(channels=1, rate=16_000, data_bytes=len(pcm), bits=32, tag=3) + pcm
     )
 
-    waveform = heard(media, tmp_path).waveform
+    decoded = heard(media, tmp_path)
+    waveform = decoded.waveform
 
     assert np.isfinite(waveform).all()
     assert np.abs(waveform).max() <= 1.0
+    assert [warning.code for warning in decoded.warnings] == ["invalid_samples"]
+    assert "0.001 seconds" in decoded.warnings[0].message
     assert level(waveform, 0.5, 0.9) == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from jobs.errors import CorruptMedia, MediaError, TooLong, UnsupportedMedia
 from jobs.stages import Stage
-from pipeline import decoding
+from pipeline import decoder_process
 from pipeline.decoding import WAVEFORM_FILE, DecodedMedia, decode
 from pipeline.progress import unheard
 from pipeline.waveform import SAMPLE_RATE
@@ -291,7 +291,7 @@ def _child(monkeypatch: pytest.MonkeyPatch, program: str) -> list["subprocess.Po
         started.append(start(*args, **options))  # type: ignore[call-overload] # as it came
         return started[-1]
 
-    monkeypatch.setattr(decoding, "_START", program)
+    monkeypatch.setattr(decoder_process, "_START", program)
     monkeypatch.setattr(subprocess, "Popen", start_and_note)
     return started
 
@@ -402,8 +402,8 @@ def test_the_decoder_dies_with_its_parent(tmp_path: Path, media: Path) -> None:
         "time.sleep(600)"
     )
     program = (
-        "import sys; from pathlib import Path; from pipeline import decoding\n"
-        f"decoding._START = {hanging!r}\n"
+        "import sys; from pathlib import Path; from pipeline import decoder_process, decoding\n"
+        f"decoder_process._START = {hanging!r}\n"
         "decoding.decode(Path(sys.argv[1]), Path(sys.argv[2]), max_seconds=60,"
         " timeout_seconds=600, on_progress=lambda *_: None)"
     )

@@ -30,3 +30,13 @@ def test_a_refused_option_is_named(
     run(monkeypatch, str(media), "--language", "klingon")
 
     assert "language: unknown language 'klingon'" in capsys.readouterr().err
+
+
+def test_a_clip_that_ends_before_it_starts_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    media = tmp_path / "a.wav"
+    media.touch()
+
+    assert run(monkeypatch, str(media), "--clip-start", "60", "--clip-end", "30") == 2
+    assert "clip_end (30) is not after clip_start (60)" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from pipeline.fallback import (
     is_stock,
     is_wordless,
     needs_another_try,
+    temperatures_above,
 )
 
 CLEAR = Voice(peak=0.98, seconds=0.7, window_seconds=1.2)
@@ -128,3 +129,9 @@ def test_stock_phrases_are_known_however_often_repeated(text: str) -> None:
 @pytest.mark.parametrize("text", [" Thank you, John.", " Hello?", "", " I know."])
 def test_other_texts_are_no_stock_phrases(text: str) -> None:
     assert not is_stock(text)
+
+
+def test_further_tries_are_at_higher_temperatures_only() -> None:
+    assert temperatures_above(0.0) == (0.2, 0.4, 0.6, 0.8, 1.0)
+    assert temperatures_above(0.5) == (0.6, 0.8, 1.0)
+    assert temperatures_above(1.0) == ()

@@ -1,0 +1,73 @@
+"""Tell the speakers of a recording apart, without failing the job where that fails."""
+
+from jobs.errors import ModelUnavailable
+from jobs.options import TranscriptionOptions
+from jobs.stages import Stage
+from pipeline.account import Account
+from pipeline.diarizing import Diarizer
+from pipeline.models import Models, pulling
+from pipeline.optional_stage import OptionalStage
+from pipeline.progress import OnProgress
+from pipeline.speech import Diarization
+from pipeline.waveform import Waveform
+
+
+def tell_apart(
+    waveform: Waveform,
+    models: Models,
+    options: TranscriptionOptions,
+    account: Account,
+    on_progress: OnProgress,
+) -> Diarization | None:
+    """Find who spoke when; None if that failed, which the account then says.
+
+    Args:
+        waveform: what is looked at of the media, mixed.
+        models: of this process.
+        options: the numbers of speakers and whether to return embeddings are read.
+        account: notes what ran and what did not.
+        on_progress: hears of Stage.DIARIZE.
+    """
+    with OptionalStage(on_progress) as stage:
+        diarizer = _diarizer(models, account, on_progress)
+        found = diarizer.diarize(
+            waveform,
+            num_speakers=options.num_speakers,
+            min_speakers=options.min_speakers,
+            max_speakers=options.max_speakers,
+            with_embeddings=options.return_speaker_embeddings,
+            on_progress=stage.on_progress,
+        )
+        account.ran(diarizer=diarizer.name)
+        _check_count(found, options.num_speakers, account)
+        return found
+    account.warn(
+        "diarization_failed",
+        Stage.DIARIZE,
+        f"the speakers could not be told apart ({stage.reason}); the text is complete",
+    )
+    return None
+
+
+def _diarizer(models: Models, account: Account, on_progress: OnProgress) -> Diarizer:
+    on_pull = pulling(on_progress, Stage.DIARIZE)
+    try:
+        return models.diarizer(on_pull)
+    except ModelUnavailable as error:
+        account.warn(
+            "diarizer_unavailable",
+            Stage.DIARIZE,
+            f"the bundled diarizer ran instead of community-1: {error.message}",
+        )
+        return models.bundled_diarizer(on_pull)
+
+
+def _check_count(found: Diarization, asked: int | None, account: Account) -> None:
+    count = len({turn.speaker for turn in found.turns})
+    if asked is not None and count != asked:
+        account.warn(
+            "speaker_count_not_reached",
+            Stage.DIARIZE,
+            f"speakers asked for: {asked}, found: {count}. The media may hold too little speech to "
+            "tell so many apart.",
+        )
