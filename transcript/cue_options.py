@@ -22,7 +22,15 @@ class CueOptions(Value):
     min_cue_seconds: Annotated[float, Field(ge=0, le=10)] = 0.83  # where the next cue leaves room
     max_cue_seconds: Annotated[float, Field(ge=1, le=60)] = 7.0
     speaker_labels: bool = True  # "[SPEAKER_00] " before the text, where the speaker is known
+    highlight_words: bool = False  # mark each word while it is spoken
     word_level: bool = False  # one cue for each word
+
+    @model_validator(mode="after")
+    def _words_have_neighbours(self) -> Self:
+        if self.highlight_words and self.word_level:
+            msg = "highlight_words marks a word among others, word_level shows it alone: choose one"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _seconds_make_sense(self) -> Self:

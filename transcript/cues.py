@@ -6,18 +6,13 @@ from itertools import accumulate
 
 from transcript.characters import joins_without_space, printable, width
 from transcript.cue_options import CueOptions
-from transcript.lines import Box, best_stop, joined_width, lay_out, reach
+from transcript.lines import Box, Line, best_stop, joined, joined_width, lay_out, reach
 from transcript.pieces import Piece, pieces_of
+from transcript.screen import END_OF_TIME, Speech, screen_times
 from transcript.transcript import Transcript
 
 LONG_PAUSE_SECONDS = 1.5  # of silence, after which a new cue starts
 _SAME_BREATH_SECONDS = 0.5  # cues that are this close may become one
-
-# How late a cue may start because somebody else's is being read, when people talk at once.
-_LATEST_SECONDS = 1.0
-# One frame at 25 Hz: a screen shows nothing shorter, and no rounding makes it vanish.
-_SHORTEST_SECONDS = 0.04
-_END_OF_TIME = 9_999 * 3600.0  # seconds; readers know at most four digits of hours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +21,19 @@ class Cue:
 
     start: float  # seconds; not before the end of the cue before it
     end: float  # after `start`, by a whole frame at least
-    lines: tuple[str, ...]  # printable, none empty, one at least; without the speaker's label
+    rows: tuple[Line, ...]  # one at least
+    label: str  # before the text, with the space or the line break behind it; may be empty
     speaker: str | None  # printable
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The text without the label: printable, no line empty."""
+        return tuple(joined(row) for row in self.rows)
+
+    @property
+    def text(self) -> str:
+        """All that is shown, with line breaks."""
+        return self.label + "\n".join(self.lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +63,28 @@ def cues_of(transcript: Transcript, options: CueOptions) -> list[Cue]:
 
     Where people talk at once, one is shown after the other, in the order in which they began.
 
+    A label that does not fit beside the first word has a line of its own, where a cue may have
+    two. In one-line cues, a label and a single word may be wider than the line. A label that is
+    wider than the line by itself counts as half a line: the line is too long, but not every word
+    becomes a cue.
+
     Returns:
         By time, never overlapping. Every word is in exactly one cue, in the order of its segment.
     """
     groups = sorted(_groups(transcript, options), key=lambda group: group.start)
     if not options.word_level:
         groups = _without_flashes(groups, options)
-    times = _times(groups, options)
+    said = [
+        Speech(start=group.start, end=group.end, columns=joined_width(group.pieces))
+        for group in groups
+    ]
+    times = screen_times(said, options, duration=transcript.duration)
     return [
         Cue(
             start=start,
             end=end,
-            lines=lay_out(group.pieces, group.box),
+            rows=lay_out(group.pieces, group.box),
+            label=_label(group, options),
             speaker=group.speaker,
         )
         for group, (start, end) in zip(groups, times, strict=True)
@@ -84,17 +100,24 @@ def _groups(transcript: Transcript, options: CueOptions) -> Iterator[_Group]:
     for segment in transcript.segments:
         speaker = printable(segment.speaker or "") or None
         box = _box(speaker, options)
-        pieces = pieces_of(segment, widest=box.first_columns, latest=_END_OF_TIME)
+        pieces = pieces_of(segment, widest=box.widest, latest=END_OF_TIME)
         runs = _parted(pieces, at_words=options.word_level)
         for group in (group for run in runs for group in _split(run, box, options)):
             yield _Group(pieces=group, box=box, speaker=speaker)
 
 
 def _box(speaker: str | None, options: CueOptions) -> Box:
-    # A label that fills more than half of the line makes the first line longer than the others:
-    # better than one that has no room for a word.
-    label = min(width(label_of(speaker, options)), options.max_chars_per_line // 2)
-    return Box(columns=options.max_chars_per_line, label=label, lines=options.max_lines_per_cue)
+    columns, lines = options.max_chars_per_line, options.max_lines_per_cue
+    label = width(label_of(speaker, options))
+    may_part = lines > 1 and 0 < label <= columns + 1  # alone, it needs no space behind it
+    if not may_part and label >= columns:
+        label = columns // 2
+    return Box(columns=columns, label=label, lines=lines, may_part=may_part)
+
+
+def _label(group: _Group, options: CueOptions) -> str:
+    label = label_of(group.speaker, options)
+    return f"{label.rstrip()}\n" if group.box.is_parted(group.pieces[0]) else label
 
 
 def _parted(pieces: Sequence[Piece], *, at_words: bool) -> Iterator[Sequence[Piece]]:
@@ -144,7 +167,7 @@ def _without_flashes(groups: Sequence[_Group], options: CueOptions) -> list[_Gro
     """Join what would be gone before it is read with a neighbour of the same speaker."""
     merged: list[_Group] = []
     for index, group in enumerate(groups):
-        following = groups[index + 1].start if index + 1 < len(groups) else _END_OF_TIME
+        following = groups[index + 1].start if index + 1 < len(groups) else END_OF_TIME
         if merged:
             last = merged[-1]
             on_screen_seconds = min(group.start - last.start, following - group.start)
@@ -167,25 +190,3 @@ def _joined(left: _Group, right: _Group, options: CueOptions) -> _Group | None:
     if _seconds(pieces, 0, len(pieces)) > options.max_cue_seconds:
         return None
     return replace(left, pieces=pieces) if reach(pieces, 0, left.box) == len(pieces) else None
-
-
-def _times(groups: Sequence[_Group], options: CueOptions) -> Iterator[tuple[float, float]]:
-    """Give every group the screen for a while, one after the other."""
-    free = 0.0  # when the screen is free
-    for index, group in enumerate(groups):
-        start = max(group.start, free)
-        following = groups[index + 1].start if index + 1 < len(groups) else _END_OF_TIME
-        spoken = min(group.end, group.start + options.max_cue_seconds)
-        readable = start + _reading_seconds(group.pieces, options)
-        crowded = max(spoken, group.start + _SHORTEST_SECONDS) > following or start > group.start
-        # Only where people talk at once may a cue keep the next one waiting, and not for long.
-        patience = min(readable, following + _LATEST_SECONDS) if crowded else following
-        end = min(max(spoken, readable), max(following, patience))
-        free = max(end, start + _SHORTEST_SECONDS)
-        yield start, free
-
-
-def _reading_seconds(pieces: Sequence[Piece], options: CueOptions) -> float:
-    rate = options.max_chars_per_second
-    seconds = joined_width(pieces) / rate if rate else 0.0
-    return min(max(seconds, options.min_cue_seconds), options.max_cue_seconds)

@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from transcript.pieces import Piece
+
+Line = tuple[Piece, ...]  # one at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,18 +15,34 @@ class Box:
     """The room that a cue has for text."""
 
     columns: int  # of a line
-    label: int  # columns of the first line that the speaker's label takes
+    label: int  # columns of the first line that the speaker's label takes, with its space
     lines: int
+    may_part: bool = False  # whether the label may have a line of its own; needs two lines
 
     @property
     def first_columns(self) -> int:
-        """How many columns the first line has left; no piece may be wider."""
+        """How many columns the first line has left beside the label; may be none."""
         return self.columns - self.label
+
+    @property
+    def widest(self) -> int:
+        """How many columns a piece may have; half a line at least, whatever the label takes."""
+        return self.columns if self.may_part else max(self.first_columns, -(-self.columns // 2))
 
     @property
     def capacity(self) -> int:
         """How many columns of text there are at most, in all lines."""
         return self.columns * self.lines - self.label
+
+    def is_parted(self, first: Piece) -> bool:
+        """Tell whether the label stands on a line of its own above this piece."""
+        return self.may_part and first.width > self.first_columns
+
+    def below_label(self, first: Piece) -> Self:
+        """Return the room that is left to a text that begins with this piece."""
+        if not self.is_parted(first):
+            return self
+        return replace(self, label=0, lines=self.lines - 1, may_part=False)
 
 
 def reach(pieces: Sequence[Piece], begin: int, box: Box) -> int:
@@ -31,11 +50,12 @@ def reach(pieces: Sequence[Piece], begin: int, box: Box) -> int:
     return _greedy_stops(pieces, begin, box)[-1]
 
 
-def lay_out(pieces: Sequence[Piece], box: Box) -> tuple[str, ...]:
-    """Write pieces that fit the box in as few lines as possible, as evenly as possible."""
+def lay_out(pieces: Sequence[Piece], box: Box) -> tuple[Line, ...]:
+    """Put pieces that fit the box in as few lines as possible, as evenly as possible."""
+    box = box.below_label(pieces[0])
     n_breaks = len(_greedy_stops(pieces, 0, box)) - 1
     earliest = _earliest_starts(pieces, n_breaks, box.columns)
-    lines = []
+    lines: list[Line] = []
     begin, label, rest = 0, box.label, joined_width(pieces)
     while earliest:
         target = (rest + label) / (len(earliest) + 1) - label
@@ -43,9 +63,9 @@ def lay_out(pieces: Sequence[Piece], box: Box) -> tuple[str, ...]:
         first = max(begin + 1, earliest.pop())
         last = _filled(pieces, begin, box.columns - label)
         stop = best_stop(pieces, begin, range(first, last + 1), target=target, scale=box.columns)
-        lines.append(joined(pieces[begin:stop]))
+        lines.append(tuple(pieces[begin:stop]))
         begin, label, rest = stop, 0, joined_width(pieces[stop:])
-    lines.append(joined(pieces[begin:]))
+    lines.append(tuple(pieces[begin:]))
     return tuple(lines)
 
 
@@ -86,6 +106,7 @@ def joined_width(pieces: Sequence[Piece]) -> int:
 
 def _greedy_stops(pieces: Sequence[Piece], begin: int, box: Box) -> list[int]:
     """Fill line by line; return where each line stops."""
+    box = box.below_label(pieces[begin])
     stops: list[int] = []
     while begin < len(pieces) and len(stops) < box.lines:
         begin = _filled(pieces, begin, box.columns if stops else box.first_columns)

@@ -27,6 +27,7 @@ class Piece:
     width: int  # columns
     glued: bool  # follows the piece before it without a space
     opens_word: bool  # a word begins here; not true of what is left of a divided one
+    is_timed: bool  # a word says when; otherwise the times are the neighbours' or the segment's
     start: float  # seconds; never before the start of the piece before it
     end: float  # seconds; never before `start`
     penalty: float  # of a break after it; the lower the better
@@ -58,11 +59,13 @@ def pieces_of(segment: Segment, *, widest: int, latest: float) -> list[Piece]:
     low = min(segment.start, latest)
     high = min(max(segment.end, low), latest)
     spans = spans_of(text, segment.words, low=low, high=high)
+    has_words = bool(spans)
     if not spans and text:
         spans = [Span(begin=0, stop=len(text), start=low, end=high)]
     cuts = list(_cuts(text, spans, widest))
     touched = _touched(cuts, spans)
-    return _pieces(text, cuts, touched, _times(cuts, touched, low, high))
+    times = _times(cuts, touched, low, high)
+    return _pieces(text, cuts, touched, times, has_words=has_words)
 
 
 def _cuts(text: str, spans: Sequence[Span], widest: int) -> Iterator[_Cut]:
@@ -150,7 +153,12 @@ def _shared(cuts: Sequence[_Cut], since: float, until: float) -> Iterator[tuple[
 
 
 def _pieces(
-    text: str, cuts: Sequence[_Cut], touched: Sequence[Sequence[Span]], times: _Times
+    text: str,
+    cuts: Sequence[_Cut],
+    touched: Sequence[Sequence[Span]],
+    times: _Times,
+    *,
+    has_words: bool,
 ) -> list[Piece]:
     pieces: list[Piece] = []
     glued, opens_word = False, True
@@ -175,6 +183,7 @@ def _pieces(
                 width=cut.width,
                 glued=glued,
                 opens_word=opens_word,
+                is_timed=has_words and bool(touched[index]),
                 start=start,
                 end=end,
                 penalty=penalty,

@@ -3,6 +3,7 @@ import math
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.unit.transcript.transcripts_made import seeded, spoken, transcript_of, transcripts
@@ -17,21 +18,30 @@ def _is_surrogate(character: str) -> bool:
 
 @pytest.mark.parametrize("name", RENDERINGS)
 def test_every_format_writes_an_empty_transcript(name: str) -> None:
-    empty = {"srt": "", "vtt": "WEBVTT\n", "txt": "", "tsv": "start\tend\ttext\tspeaker\n"}
-    text = render(transcript_of(), name)
+    empty = {
+        "srt": b"",
+        "vtt": b"WEBVTT\n",
+        "txt": b"",
+        "tsv": b"start\tend\ttext\tspeaker\n",
+        "csv": b"start,end,speaker,text\r\n",
+        "md": b"# Transcript\n\nDuration: 00:00:00 \xc2\xb7 Language: en\n",
+        "rttm": b"",
+    }
+    content = render(transcript_of(silence=0), name)
 
-    assert text == empty.get(name, text)
-    assert name != "json" or Transcript.model_validate_json(text) == transcript_of()
+    assert content == empty.get(name, content)
+    assert name != "json" or Transcript.model_validate_json(content) == transcript_of(silence=0)
 
 
 @seeded
-@given(transcript=transcripts())
-def test_every_format_can_be_sent_as_utf_8(transcript: Transcript) -> None:
-    for name in RENDERINGS:
-        text = render(transcript, name)
+@given(transcript=transcripts(), highlight_words=st.booleans())
+def test_every_text_can_be_read_as_utf_8(transcript: Transcript, highlight_words: bool) -> None:  # noqa: FBT001
+    options = CueOptions(highlight_words=highlight_words)
+    for name in (name for name, way in RENDERINGS.items() if way.is_text):
+        text = render(transcript, name, options).decode()
 
-        assert text.encode().decode() == text
         assert "\x00" not in text
+        assert "\x02" not in text or name == "json"
 
 
 def test_suffixes_and_media_types_are_what_the_world_calls_them() -> None:
@@ -41,8 +51,24 @@ def test_suffixes_and_media_types_are_what_the_world_calls_them() -> None:
         "vtt": (".vtt", "text/vtt"),
         "txt": (".txt", "text/plain"),
         "tsv": (".tsv", "text/tab-separated-values"),
+        "ass": (".ass", "text/x-ssa"),
+        "csv": (".csv", "text/csv"),
+        "md": (".md", "text/markdown"),
         "rttm": (".rttm", "text/plain"),
+        "docx": (
+            ".docx",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ),
     }
+    assert [name for name, way in RENDERINGS.items() if not way.is_text] == ["docx"]
+
+
+def test_formats_without_cues_take_no_notice_of_options_for_cues() -> None:
+    transcript = transcript_of(spoken("One two three.", 0, 3, speaker="SPEAKER_00"))
+    options = CueOptions(highlight_words=True, max_chars_per_line=10)
+
+    for name in ("json", "txt", "tsv", "csv", "md", "rttm", "docx"):
+        assert render(transcript, name, options) == render(transcript, name)
 
 
 def test_an_unknown_format_is_refused_with_the_names_of_the_known() -> None:
@@ -87,7 +113,7 @@ def test_json_replaces_halves_of_surrogate_pairs() -> None:
     word = Word(word="a\ud800", start=0, end=1)
     transcript = transcript_of(Segment(id=0, start=0, end=1, text="a\ud800", words=(word,)))
 
-    read = Transcript.model_validate_json(render(transcript, "json").encode())
+    read = Transcript.model_validate_json(render(transcript, "json"))
 
     assert read.segments[0].words[0].word == "a\ufffd"
 
@@ -101,7 +127,7 @@ def test_txt_is_a_paragraph_for_each_turn() -> None:
         spoken("Who said that?", 7.0, 8.0),
     )
 
-    assert render(transcript, "txt") == (
+    assert render(transcript, "txt").decode() == (
         "[SPEAKER_00] Hello. How are you?\n"
         "\n"
         "[SPEAKER_01] Fine.\n"
@@ -116,8 +142,8 @@ def test_txt_is_plain_without_speakers() -> None:
     transcript = transcript_of(spoken("One.", 0.0, 1.0), spoken("Two.", 1.0, 2.0))
     labelled = transcript_of(spoken("One.", 0.0, 1.0, speaker="SPEAKER_00"))
 
-    assert render(transcript, "txt") == "One. Two.\n"
-    assert render(labelled, "txt", CueOptions(speaker_labels=False)) == "One.\n"
+    assert render(transcript, "txt").decode() == "One. Two.\n"
+    assert render(labelled, "txt", CueOptions(speaker_labels=False)).decode() == "One.\n"
 
 
 def test_txt_puts_no_space_between_chinese_sentences() -> None:
@@ -125,32 +151,7 @@ def test_txt_puts_no_space_between_chinese_sentences() -> None:
         spoken("你好。", 0.0, 1.0), spoken("再见。", 1.0, 2.0), spoken("OK", 2.0, 3.0)
     )
 
-    assert render(transcript, "txt") == "你好。再见。 OK\n"
-
-
-def test_tsv_looks_like_this() -> None:
-    transcript = transcript_of(
-        spoken("One\ttwo\r\nthree.", 0.0, 1.2346, speaker="SPEAKER_00"), spoken("Four.", 2.0, 3.0)
-    )
-
-    assert render(transcript, "tsv") == (
-        "start\tend\ttext\tspeaker\n"
-        "0.000\t1.235\tOne two three.\tSPEAKER_00\n"
-        "2.000\t3.000\tFour.\t\n"
-    )
-
-
-@seeded
-@given(transcript=transcripts())
-def test_tsv_has_a_row_for_each_segment(transcript: Transcript) -> None:
-    header, *rows = render(transcript, "tsv").splitlines()
-    cells = [row.split("\t") for row in rows]
-
-    assert header == "start\tend\ttext\tspeaker"
-    assert [len(row) for row in cells] == [4] * len(transcript.segments)
-    for (start, end, _, _), segment in zip(cells, transcript.segments, strict=True):
-        assert abs(float(start) - segment.start) <= 0.000_501
-        assert abs(float(end) - segment.end) <= 0.000_501
+    assert render(transcript, "txt").decode() == "你好。再见。 OK\n"
 
 
 @pytest.mark.parametrize(
@@ -164,6 +165,7 @@ def test_tsv_has_a_row_for_each_segment(transcript: Transcript) -> None:
         {"max_cue_seconds": math.inf},
         {"min_cue_seconds": 5, "max_cue_seconds": 4},
         {"colour": "red"},
+        {"highlight_words": True, "word_level": True},
     ],
 )
 def test_options_outside_of_reason_are_refused(asked: dict[str, object]) -> None:

@@ -9,7 +9,7 @@ def test_turns_come_back_from_rttm_with_their_speakers_and_overlap() -> None:
     )
     transcript = Transcript(text="", language=None, duration=3700.0, turns=turns)
 
-    lines = [line.split() for line in render(transcript, "rttm").splitlines()]
+    lines = [line.split() for line in render(transcript, "rttm").decode().splitlines()]
 
     assert all(line[0] == "SPEAKER" and len(line) == 10 for line in lines)
     found = [(float(line[3]), float(line[3]) + float(line[4]), line[7]) for line in lines]
@@ -17,4 +17,4 @@ def test_turns_come_back_from_rttm_with_their_speakers_and_overlap() -> None:
 
 
 def test_without_speakers_rttm_is_empty() -> None:
-    assert render(Transcript(text="", language=None, duration=1.0), "rttm") == ""
+    assert render(Transcript(text="", language=None, duration=1.0), "rttm") == b""

@@ -1,6 +1,7 @@
 import html
 import re
 from datetime import timedelta
+from operator import attrgetter
 
 import pysubs2
 import pytest
@@ -16,7 +17,7 @@ from tests.unit.transcript.transcripts_made import (
     worded,
 )
 from transcript.cue_options import CueOptions
-from transcript.cues import Cue, cues_of, label_of
+from transcript.cues import Cue, cues_of
 from transcript.subtitles import to_srt, to_vtt
 from transcript.transcript import Transcript
 
@@ -24,13 +25,9 @@ _OPTIONS = CueOptions()
 _HALF_A_MILLISECOND = 0.000_501  # and what a float may be off
 
 
-def _shown(cue: Cue) -> str:
-    return label_of(cue.speaker, _OPTIONS) + "\n".join(cue.lines)
-
-
 def _shown_in_srt(cue: Cue) -> str:
     """What the docstring of `to_srt` promises, said in another way."""
-    text = _shown(cue)
+    text = cue.text
     while re.search("-[ -]+>", text):
         text = re.sub("-[ -]+>", "->", text)
     text = text.replace("{\\", "(\\")
@@ -73,7 +70,7 @@ def test_vtt_reads_back_as_it_was(transcript: Transcript) -> None:
 
     read = webvtt.from_string(to_vtt(transcript, _OPTIONS), strict=True).captions
 
-    assert [html.unescape(caption.text) for caption in read] == [_shown(cue) for cue in cues]
+    assert [html.unescape(caption.text) for caption in read] == [cue.text for cue in cues]
     _assert_same_times([(_seconds(part.start), _seconds(part.end)) for part in read], cues)
 
 
@@ -83,13 +80,13 @@ def test_both_read_back_in_another_reader(transcript: Transcript) -> None:
     cues = cues_of(transcript, _OPTIONS)
     # This reader takes any two times in a line for a cue's, knows two digits of hours, and takes
     # a number at the end of a cue for the next one's.
-    assume(not any(re.search(r"\d:\d+:\d", _shown(cue)) for cue in cues))
-    assume(not any(re.search(r"(?m)^ *\d+ *\Z", _shown(cue)) for cue in cues))
+    assume(not any(re.search(r"\d:\d+:\d", cue.text) for cue in cues))
+    assume(not any(re.search(r"(?m)^ *\d+ *\Z", cue.text) for cue in cues))
     assume(not cues or cues[-1].end < 99 * 3600)
 
     for text, format_, shown in (
         (to_srt(transcript, _OPTIONS), "srt", _shown_in_srt),
-        (to_vtt(transcript, _OPTIONS), "vtt", _shown),
+        (to_vtt(transcript, _OPTIONS), "vtt", attrgetter("text")),
     ):
         read = pysubs2.SSAFile.from_string(text, format_=format_) if cues else []
 

@@ -12,11 +12,12 @@ from transcript.transcript import Models, Segment, Speaker, Transcript, Transcri
 seeded = settings(derandomize=True, deadline=None, max_examples=40, database=None)
 
 
-def transcript_of(*segments: Segment) -> Transcript:
+def transcript_of(*segments: Segment, silence: float = 60.0) -> Transcript:
+    """A transcript of media that goes on for some seconds after the last word."""
     return Transcript(
         text=" ".join(segment.text for segment in segments),
         language="en",
-        duration=max((segment.end for segment in segments), default=0.0),
+        duration=max((segment.end for segment in segments), default=0.0) + silence,
         segments=segments,
     )
 
@@ -93,6 +94,21 @@ _HOSTILE = (
     "Dr.",
     "end.",
     "clause,",
+    "=1+1",
+    "+4",
+    "'-2",
+    "a|b",
+    "*bold*",
+    "_it_",
+    "`code`",
+    "[x](y)",
+    "#1",
+    "$x$",
+    'say "no",',
+    "\ufffe",
+    "\uffff",
+    "مرحبا",
+    "שלום",
 )
 _tokens = st.one_of(
     st.sampled_from(("the", "quick", "brown", "fox", "jumps")),
