@@ -74,6 +74,100 @@ class EmptyMedia(RequestError):
     code = "empty_media"
 
 
+class InvalidSource(RequestError):
+    """What `source` names cannot be fetched by this service."""
+
+    code = "invalid_source"
+
+
+class SourceBlocked(RequestError):
+    """The address in `source` is one that this service must not call."""
+
+    code = "fetch_blocked"
+
+
+class NotAuthenticated(RequestError):
+    """The request names no key, or one that this service does not know."""
+
+    code = "not_authenticated"
+
+
+class NotAllowed(RequestError):
+    """Nobody may do this from where the request comes from."""
+
+    code = "not_allowed"
+
+
+class RateExceeded(RequestError):
+    """More requests than one owner may send in a while."""
+
+    code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class QueueFull(RequestError):
+    """The owner has as many jobs waiting as this service takes."""
+
+    code = "queue_full"
+
+
+class TooManyUploads(RequestError):
+    """The owner has as many uploads under way as this service takes."""
+
+    code = "too_many_uploads"
+
+
+class TooManyWaiting(RequestError):
+    """As many clients wait for an answer as this service holds."""
+
+    code = "too_many_waiting"
+
+
+class UploadStalled(RequestError):
+    """The body stopped coming, or comes too slowly to hold a thread for it."""
+
+    code = "upload_stalled"
+
+
+class SubmissionInProgress(RequestError):
+    """A request with the same Idempotency-Key or id is still being received."""
+
+    code = "submission_in_progress"
+
+
+class IdempotencyMismatch(RequestError):
+    """The Idempotency-Key or id was used with another body."""
+
+    code = "idempotency_mismatch"
+
+
+class UploadNotFound(RequestError):
+    """No upload has this id, or it belongs to somebody else, or its time ran out."""
+
+    code = "upload_not_found"
+
+
+class UploadIncomplete(RequestError):
+    """Not all bytes of the upload are there."""
+
+    code = "upload_incomplete"
+
+
+class UploadUsed(RequestError):
+    """A job has taken this upload already."""
+
+    code = "upload_used"
+
+
+class MediaNotKept(RequestError):
+    """The media is not in storage (yet): its worker has to fetch it first."""
+
+    code = "media_not_kept"
+
+
 class TooLarge(RequestError):
     """The upload is over the limit of this service."""
 
@@ -132,6 +226,24 @@ class TooLong(MediaError):
     code = "too_long"
 
 
+class FetchFailed(MediaError):
+    """The address in `source` has no such media for us: a 404, a 401, a redirect to nowhere."""
+
+    code = "fetch_failed"
+
+
+class FetchBlocked(MediaError):
+    """The address in `source` is one that this service must not call."""
+
+    code = "fetch_blocked"
+
+
+class FetchedTooLarge(MediaError):
+    """What the address in `source` sends is over the limit of this service."""
+
+    code = "too_large"
+
+
 class UnsuitableModel(MediaError):
     """The model cannot do what the options ask: a language or task it was not trained for."""
 
@@ -158,6 +270,12 @@ class QueueUnavailable(Unavailable):
     """The broker took no message."""
 
     code = "queue_unavailable"
+
+
+class SourceUnavailable(Unavailable):
+    """The address in `source` did not answer, or answered that it cannot at the moment."""
+
+    code = "fetch_failed"
 
 
 class ModelUnavailable(Unavailable):

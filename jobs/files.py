@@ -4,26 +4,27 @@
     jobs/<id>/media                          the upload, as it came
     jobs/<id>/<attempt>/transcript.json      the canonical transcript of one attempt
     jobs/<id>/<attempt>/transcript.srt …     its renderings
+    uploads/<upload id>/media                media that a client sends by itself (jobs/uploads.py)
+    keys/<owner>/<sha256>                    API keys (jobs/key_files.py)
 
 Each attempt writes below its own unguessable name and the record says which one counts, so a
 worker that lost its lease can never write over the transcript of another.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
-from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from jobs.errors import StorageUnavailable, TranscriptNotReady
+from jobs.errors import FetchedTooLarge, FetchFailed, TranscriptNotReady
 from jobs.job import Job
 from jobs.multipart import MultipartWriter
-from jobs.settings import StoreSettings
+from jobs.s3_client import storage_errors
+from jobs.source import UploadSource
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -34,41 +35,20 @@ if TYPE_CHECKING:
 _TRANSFER = TransferConfig(multipart_chunksize=16 * 1024 * 1024, max_concurrency=4)
 
 
-def connect(settings: StoreSettings) -> "S3Client":
-    """Return a client that gives up in seconds when storage is away."""
-    key, secret = settings.aws_access_key_id, settings.aws_secret_access_key
-    return boto3.client(
-        "s3",
-        endpoint_url=settings.s3_endpoint_url,
-        region_name=settings.aws_region,
-        aws_access_key_id=key.get_secret_value() if key else None,
-        aws_secret_access_key=secret.get_secret_value() if secret else None,
-        config=Config(
-            signature_version="s3v4",
-            s3={"addressing_style": "path"},  # bucket.host needs DNS that self-hosters lack
-            connect_timeout=2,
-            read_timeout=20,  # a store that syncs a 16 MiB part to a slow disk
-            retries={"mode": "standard", "total_max_attempts": 2},
-            max_pool_connections=64,
-            # A second checksum of every byte, beside the signature's SHA-256; many S3
-            # look-alikes refuse its trailer.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
-    )
-
-
-@contextmanager
-def _storage_errors() -> Iterator[None]:
-    try:
-        yield
-    except (BotoCoreError, ClientError, Boto3Error) as error:
-        msg = "object storage (S3) does not answer; try again shortly"
-        raise StorageUnavailable(msg) from error
-
-
 def _folder(job_id: str) -> str:
     return f"jobs/{job_id}/"
+
+
+def upload_key(upload_id: str) -> str:
+    """Return where media is that a client sends by itself."""
+    return f"uploads/{upload_id}/media"
+
+
+def media_key(job: Job) -> str:
+    """Return where a job's media is, in our own bucket."""
+    if isinstance(job.source, UploadSource):
+        return upload_key(job.source.upload_id)
+    return f"{_folder(job.id)}media"
 
 
 class JobFiles:
@@ -80,12 +60,12 @@ class JobFiles:
 
     def ping(self) -> None:
         """Raise StorageUnavailable unless the bucket is there."""
-        with _storage_errors():
+        with storage_errors():
             self._s3.head_bucket(Bucket=self._bucket)
 
     def ensure_bucket(self) -> None:
         """Make the bucket unless it is there."""
-        with _storage_errors():
+        with storage_errors():
             try:
                 self._s3.head_bucket(Bucket=self._bucket)
             except ClientError as error:
@@ -100,7 +80,7 @@ class JobFiles:
         Raises:
             StorageUnavailable: a part was not taken.
         """
-        with _storage_errors():
+        with storage_errors():
             writer = MultipartWriter(
                 self._s3, self._bucket, f"{_folder(job_id)}media", content_type=content_type
             )
@@ -111,19 +91,49 @@ class JobFiles:
                 writer.abort()
                 raise
 
-    def fetch_media(self, job_id: str, target: Path) -> None:
+    def fetch_media(self, job: Job, target: Path) -> None:
         """Bring the media to a file; memory does not grow with it."""
-        with _storage_errors():
-            self._s3.download_file(
-                self._bucket, f"{_folder(job_id)}media", str(target), Config=_TRANSFER
+        with storage_errors():
+            self._s3.download_file(self._bucket, media_key(job), str(target), Config=_TRANSFER)
+
+    def put_media(self, job: Job, source: Path, *, content_type: str | None) -> None:
+        """Keep media that a worker fetched from elsewhere."""
+        with storage_errors():
+            self._s3.upload_file(
+                str(source),
+                self._bucket,
+                media_key(job),
+                ExtraArgs={"ContentType": content_type or "application/octet-stream"},
+                Config=_TRANSFER,
             )
+
+    def fetch_object(self, bucket: str, key: str, target: Path, *, max_bytes: int) -> None:
+        """Bring an object of another bucket to a file.
+
+        Raises:
+            FetchFailed: there is no such object, or it is not ours to read.
+            FetchedTooLarge: it has more than `max_bytes`.
+        """
+        with storage_errors():
+            try:
+                size = self._s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
+            except ClientError as error:
+                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+                if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+                msg = f"there is no such object, or it may not be read (status {status})"
+                raise FetchFailed(msg) from error
+            if size > max_bytes:
+                msg = f"the object is too large: the limit is {max_bytes // 1024**2} MiB"
+                raise FetchedTooLarge(msg)
+            self._s3.download_file(bucket, key, str(target), Config=_TRANSFER)
 
     def write_ledger(self, job: Job) -> None:
         """Write down the job where a lost Redis cannot forget it."""
-        self._put(f"{_folder(job.id)}job.json", job.model_dump_json(), "application/json")
+        self._put(f"{_folder(job.id)}job.json", job.model_dump_json().encode(), "application/json")
 
     def put_transcript(
-        self, job_id: str, attempt: str, *, suffix: str, content: str, media_type: str
+        self, job_id: str, attempt: str, *, suffix: str, content: bytes, media_type: str
     ) -> None:
         """Store one rendering of the transcript of one attempt."""
         self._put(f"{_folder(job_id)}{attempt}/transcript{suffix}", content, media_type)
@@ -138,14 +148,32 @@ class JobFiles:
             msg = f"the job is {job.status}; there is no transcript to fetch"
             raise TranscriptNotReady(msg)
         key = f"{_folder(job.id)}{job.transcript}/transcript.json"
-        with _storage_errors():
+        with storage_errors():
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"]
 
-    def purge(self, job_id: str) -> None:
+    def purge(self, job: Job) -> None:
         """Delete everything of a job; nothing happens if there is nothing."""
-        with _storage_errors():
+        if isinstance(job.source, UploadSource):
+            self._delete(f"uploads/{job.source.upload_id}/")
+        self._delete(_folder(job.id))
+
+    def drop_upload(self, upload_id: str, s3_upload_id: str | None) -> None:
+        """Delete what a client sent by itself, whole or in parts."""
+        if s3_upload_id is not None:
+            with storage_errors(), suppress(self._s3.exceptions.NoSuchUpload):
+                self._s3.abort_multipart_upload(
+                    Bucket=self._bucket, Key=upload_key(upload_id), UploadId=s3_upload_id
+                )
+        self._delete(f"uploads/{upload_id}/")
+
+    def discard(self, job_id: str) -> None:
+        """Delete what was stored for a job that did not come to be."""
+        self._delete(_folder(job_id))
+
+    def _delete(self, folder: str) -> None:
+        with storage_errors():
             pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=_folder(job_id)
+                Bucket=self._bucket, Prefix=folder
             )
             for page in pages:
                 objects: list[ObjectIdentifierTypeDef] = [
@@ -154,8 +182,6 @@ class JobFiles:
                 if objects:
                     self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects})
 
-    def _put(self, key: str, content: str, media_type: str) -> None:
-        with _storage_errors():
-            self._s3.put_object(
-                Bucket=self._bucket, Key=key, Body=content.encode(), ContentType=media_type
-            )
+    def _put(self, key: str, content: bytes, media_type: str) -> None:
+        with storage_errors():
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=media_type)

@@ -1,46 +1,20 @@
 """Hold what is known of one job, and the moves it may make."""
 
 import secrets
-import time
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from jobs.errors import IllegalMove, LeaseLost
 from jobs.options import JobOptions
+from jobs.source import Source, UploadSource, UrlSource
 from jobs.stages import Stage
+from jobs.status import MOVES, JobStatus
 from transcript.transcript import Share, Transcript, TranscriptWarning
 
 MAX_ATTEMPTS = 3  # a media file that kills its worker is not given a fourth
 
-
-class JobStatus(StrEnum):
-    """Where a job stands."""
-
-    QUEUED = "queued"  # accepted, waiting for a worker
-    RUNNING = "running"  # a worker holds its lease
-    SUCCEEDED = "succeeded"  # transcripts are in storage
-    FAILED = "failed"  # `failure` says why
-    CANCELED = "canceled"  # the client withdrew it
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the job will not move again by itself."""
-        return not MOVES[self]
-
-
-MOVES: dict[JobStatus, frozenset[JobStatus]] = {
-    JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.FAILED, JobStatus.CANCELED}),
-    # Back to QUEUED: its worker died, or handed it back when it was told to stop.
-    JobStatus.RUNNING: frozenset(
-        {JobStatus.QUEUED, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED}
-    ),
-    JobStatus.SUCCEEDED: frozenset(),
-    JobStatus.FAILED: frozenset(),
-    JobStatus.CANCELED: frozenset(),
-}
 
 # How much of a whole job each stage is, by time on the sample call; only for the progress bar.
 _SHARE_OF_STAGE = {
@@ -61,8 +35,8 @@ class Media(_Value):
     """What was uploaded; `seconds` and `codec` are known once it was decoded."""
 
     filename: str  # as the client said, without folders; only ever shown, never opened
-    bytes: int
-    sha256: str
+    bytes: int | None = None  # None: it is still where `source` says
+    sha256: str | None = None  # None: no program of ours has read all of it yet
     content_type: str | None = None
     seconds: float | None = None
     codec: str | None = None
@@ -115,16 +89,20 @@ class Job(_Value):
 
     id: str
     owner: str
+    client_id: str | None = None  # the id its owner gave it by PUT
+    batch_id: str | None = None
     options: JobOptions
     media: Media
+    source: Source | None = None  # None: the media came with the request
     status: JobStatus = JobStatus.QUEUED
     stage: Stage | None = None  # while running
     progress: Annotated[float, Field(ge=0, le=1)] = 0.0  # never goes back
     attempt: int = 0  # claims so far
     lease: Lease | None = None  # while running
     created_at: AwareDatetime
-    started_at: AwareDatetime | None = None  # of the latest attempt
+    started_at: AwareDatetime | None = None  # of the attempt under way, or the last one
     finished_at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None  # when it is purged; None: not by itself
     language: str | None = None
     language_confidence: Share | None = None
     warnings: tuple[TranscriptWarning, ...] = ()
@@ -194,14 +172,66 @@ class Job(_Value):
             finished_at=datetime.now(UTC),
         )
 
+    def fetched(self, token: str, media: Media) -> Self:
+        """Note that the media is in storage now; what opened its address is forgotten."""
+        self._must_be_held(token)
+        source = self.source
+        if isinstance(source, UrlSource):
+            source = source.model_copy(update={"headers": {}})
+        return self.model_copy(update={"media": media, "source": source})
+
+    def retried(self) -> Self:
+        """Run again from the beginning, because its owner asks for it."""
+        if not self.status.is_final:
+            msg = f"the job is {self.status}; only one that failed or was canceled can be retried"
+            raise IllegalMove(msg)
+        return self._move(
+            JobStatus.QUEUED,
+            attempt=0,
+            progress=0.0,
+            failure=None,
+            warnings=(),
+            stages=(),
+            started_at=None,
+            finished_at=None,
+            expires_at=None,
+        )
+
+    def kept_for(self, days: float | None) -> Self:
+        """Set when a job that is over will be purged, after this many days."""
+        days = self.options.retention_days or days
+        if self.finished_at is None or not days:
+            return self
+        return self.model_copy(update={"expires_at": self.finished_at + timedelta(days=days)})
+
+    @property
+    def processing_seconds(self) -> float | None:
+        """How long the latest attempt took; None while there is no end to it."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return max(0.0, (self.finished_at - self.started_at).total_seconds())
+
+    @property
+    def is_media_kept(self) -> bool:
+        """Whether the media is in our own storage."""
+        return (
+            self.source is None
+            or isinstance(self.source, UploadSource)
+            or self.media.bytes is not None
+        )
+
     def put_back(self, *, token: str | None = None, costs_attempt: bool = True) -> Self:
         """Wait for another worker, after this one died or handed the job back."""
         if token is not None:
             self._must_be_held(token)
+        if self.status is not JobStatus.RUNNING:
+            msg = f"the job is {self.status}: nobody holds it"
+            raise IllegalMove(msg)
         return self._move(
             JobStatus.QUEUED,
             lease=None,
             stage=None,
+            started_at=None,
             attempt=self.attempt if costs_attempt else self.attempt - 1,
         )
 
@@ -218,11 +248,6 @@ def _overall(stage: Stage, fraction: float) -> float:
             return min(1.0, before + share * min(1.0, max(0.0, fraction)))
         before += share
     raise AssertionError(stage)
-
-
-def new_job_id() -> str:
-    """Return an id that sorts by time and cannot be guessed."""
-    return f"job_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
 def new_lease(worker: str) -> Lease:

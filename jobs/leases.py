@@ -8,9 +8,11 @@ token that proves it is in the record, so that an attempt which lost its lease i
 import redis
 
 from jobs.errors import LeaseLost
-from jobs.job import MAX_ATTEMPTS, Failure, Job, JobStatus, Lease
+from jobs.indexes import LEASES, Pipe
+from jobs.job import MAX_ATTEMPTS, Failure, Job, Lease
 from jobs.redis_client import redis_errors, texts
-from jobs.store import LEASES, JobStore, Pipe
+from jobs.status import JobStatus
+from jobs.store import JobStore
 
 
 class Leases:
@@ -33,8 +35,8 @@ class Leases:
             gives_up = waiting.attempt >= MAX_ATTEMPTS
             changed = waiting.failed(_exhausted(job)) if gives_up else waiting.claimed(lease)
             pipe.multi()
-            self._store.write(pipe, changed, now=now)
-            return None if gives_up else changed
+            written = self._store.write(pipe, changed, was=job, now=now)
+            return None if gives_up else written
 
         return self._store.transact(job_id, write)
 
@@ -52,7 +54,7 @@ class Leases:
             # The record is written again as it is, so that a claim which saw the old expiry a
             # moment ago decides once more.
             pipe.multi()
-            self._store.write(pipe, job, now=now, announce=False)
+            self._store.write(pipe, job, was=job, now=now, announce=False)
 
         self._store.transact(job_id, write)
 
@@ -73,8 +75,7 @@ class Leases:
             gives_up = job.attempt >= MAX_ATTEMPTS
             changed = job.failed(_exhausted(job)) if gives_up else job.put_back()
             pipe.multi()
-            self._store.write(pipe, changed, now=now)
-            return changed
+            return self._store.write(pipe, changed, was=job, now=now)
 
         return self._store.transact(job_id, write)
 

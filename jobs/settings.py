@@ -28,6 +28,8 @@ class StoreSettings(BaseSettings):
     s3_bucket: str = Field(default="whisperline", min_length=3, max_length=63)
     aws_access_key_id: SecretStr | None = None  # None: boto3's own chain (role, profile)
     aws_secret_access_key: SecretStr | None = None
+    # Days after its end until a job is purged with all its files; 0: kept until it is deleted.
+    retention_days: int = Field(default=0, ge=0, le=3650)
     aws_region: str = Field(
         default="us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION")
     )

@@ -1,35 +1,36 @@
 """Keep the record of every job in Redis: the truth that clients see.
 
     whisperline:job:<id>           string   the Job as JSON
-    whisperline:purged:<id>        string   "1": deleted, kept TOMBSTONE_SECONDS to answer 410
-    whisperline:owner:<owner>      zset     the owner's job ids, all with score 0: ids sort by time
-    whisperline:queued:<queue>     zset     ids of queued jobs by the second they were accepted
-    whisperline:leases             zset     ids of running jobs by the second their lease runs out
+    whisperline:purged:<id>        string   its owner: deleted, kept TOMBSTONE_SECONDS to answer 410
     whisperline:changes            channel  the id of each job that changed
+
+What is found by other things than the id is in `jobs/indexes.py`.
 
 Every clock here is Redis' own: a worker whose clock is off can neither keep a lease for ever nor
 take one that is alive.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import redis
 
-from jobs.errors import JobNotFound, JobPurged, StoreUnavailable
-from jobs.job import Job, JobStatus
+from jobs import indexes
+from jobs.errors import JobNotFound, JobPurged, QueueFull, StoreUnavailable
+from jobs.indexes import EXPIRING, Pipe, index_key, queued_key
+from jobs.job import Job
 from jobs.options import Priority
 from jobs.redis_client import redis_errors, texts
+from jobs.reservations import client_id_key
+from jobs.status import JobStatus
 
-LEASE_SECONDS = 30.0  # three heartbeats; a dead worker's job waits this long at most
 TOMBSTONE_SECONDS = 30 * 24 * 3600
 CHANGES = "whisperline:changes"
-LEASES = "whisperline:leases"
 _WRITES = 100  # tries of one update; more than that is not contention but a fault
+_CONTENDED = "a record is written by too many processes at once; try again shortly"
 
 T = TypeVar("T")
-Pipe = redis.client.Pipeline
 
 
 def _job(job_id: str) -> str:
@@ -40,32 +41,105 @@ def _purged(job_id: str) -> str:
     return f"whisperline:purged:{job_id}"
 
 
-def _owner(owner: str) -> str:
-    return f"whisperline:owner:{owner}"
+class Condition(Protocol):
+    """What a new job depends on beside its own record."""
 
+    @property
+    def key(self) -> str:
+        """Where it stands in Redis."""
 
-def _queued(queue: Priority) -> str:
-    return f"whisperline:queued:{queue}"
+    def check(self, pipe: Pipe) -> None:
+        """Raise where the job must not be added; a watched pipe reads at once."""
+
+    def settle(self, pipe: Pipe, job: Job, now: float) -> None:
+        """Queue what becomes true with the job."""
 
 
 class JobStore:
     """The records of all jobs."""
 
-    def __init__(self, client: "redis.Redis") -> None:
+    def __init__(self, client: "redis.Redis", *, retention_days: int = 0) -> None:
+        """Keep records in this Redis.
+
+        Args:
+            client: of the Redis.
+            retention_days: after its end a job expires, unless it says otherwise; 0: never.
+        """
         self._redis = client
+        self._retention_days = retention_days
 
     def ping(self) -> None:
         """Raise StoreUnavailable unless Redis answers."""
         with redis_errors():
             self._redis.ping()
 
-    def add(self, job: Job) -> None:
-        """Record a new job, waiting in its queue."""
+    def add(
+        self,
+        job: Job,
+        *,
+        max_queued: int | None = None,
+        conditions: Sequence[Condition] = (),
+    ) -> None:
+        """Record a new job, waiting in its queue.
+
+        Args:
+            job: with an id that was never used.
+            max_queued: how many jobs of its owner may wait, this one counted.
+            conditions: what must hold, and what becomes true in the same step.
+
+        Raises:
+            QueueFull: the owner's queue is full; nothing is recorded.
+            Whatever a condition raises: nothing is recorded.
+        """
+        with redis_errors():
+            for _ in range(_WRITES):
+                with self._redis.pipeline() as pipe:
+                    for condition in conditions:
+                        pipe.watch(condition.key)  # type: ignore[no-untyped-call]
+                        condition.check(pipe)
+                    now = self.now()
+                    pipe.multi()
+                    self.write(pipe, job, was=None, now=now)
+                    for condition in conditions:
+                        condition.settle(pipe, job, now)
+                    pipe.zcard(index_key(job.owner, "status", JobStatus.QUEUED))
+                    with suppress(redis.WatchError):
+                        queued = int(pipe.execute()[-1])
+                        break
+            else:
+                raise StoreUnavailable(_CONTENDED)
+        # Counted in the step that added it, so however many come at once, no more than the limit
+        # stay.
+        if max_queued is not None and queued > max_queued:
+            self._withdraw(job)
+            msg = f"{max_queued} of your jobs are waiting already; send more when some are done"
+            raise QueueFull(msg)
+
+    def _withdraw(self, job: Job) -> None:
         with redis_errors():
             pipe = self._redis.pipeline()
-            self.write(pipe, job, now=self.now())
-            pipe.zadd(_owner(job.owner), {job.id: 0})
+            pipe.delete(_job(job.id))
+            indexes.forget(pipe, job)
             pipe.execute()
+
+    def queued_of(self, owner: str) -> int:
+        """Return how many jobs of an owner wait."""
+        with redis_errors():
+            return int(self._redis.zcard(index_key(owner, "status", JobStatus.QUEUED)))
+
+    def get_many(self, job_ids: Sequence[str]) -> list[Job]:
+        """Return the records that are there, in the order of the ids."""
+        if not job_ids:
+            return []
+        with redis_errors():
+            records = self._redis.mget([_job(job_id) for job_id in job_ids])
+        return [Job.model_validate_json(record) for record in records if record is not None]
+
+    def owner_of_purged(self, job_id: str) -> str | None:
+        """Return whose a deleted job was; None if it is not remembered."""
+        with redis_errors():
+            owner = self._redis.get(_purged(job_id))
+        return owner if isinstance(owner, str) else None
 
     def get(self, job_id: str) -> Job:
         """Return the record.
@@ -78,29 +152,16 @@ class JobStore:
             record, purged = self._redis.mget(_job(job_id), _purged(job_id))
         return self._read(job_id, record, purged=purged is not None)
 
-    def newest(self, owner: str, *, limit: int, before: str | None = None) -> list[Job]:
-        """Return an owner's jobs, newest first, older than the id `before`."""
-        start = f"({before}" if before else "+"
-        with redis_errors():
-            ids = texts(
-                self._redis.zrange(
-                    _owner(owner), start, "-", desc=True, bylex=True, offset=0, num=limit
-                )
-            )
-            records = self._redis.mget([_job(job_id) for job_id in ids]) if ids else []
-        # A record may be purged between the two calls; then it is simply not listed.
-        return [Job.model_validate_json(record) for record in records if record is not None]
-
     def queue_position(self, job: Job) -> int | None:
         """Return how many jobs of its queue go first; None once it left the queue."""
         with redis_errors():
-            rank = self._redis.zrank(_queued(job.options.priority), job.id)
+            rank = self._redis.zrank(queued_key(job.options.priority), job.id)
         return rank if isinstance(rank, int) else None
 
     def depth(self, queue: Priority) -> int:
         """Return how many jobs wait in a queue."""
         with redis_errors():
-            return int(self._redis.zcard(_queued(queue)))
+            return int(self._redis.zcard(queued_key(queue)))
 
     def update(self, job_id: str, change: Callable[[Job], Job]) -> Job:
         """Apply a move and return the job after it; of two at once, one sees the other's.
@@ -113,8 +174,7 @@ class JobStore:
         def write(pipe: Pipe, job: Job, now: float) -> Job:
             changed = change(job)
             pipe.multi()
-            self.write(pipe, changed, now=now)
-            return changed
+            return self.write(pipe, changed, was=job, now=now)
 
         return self.transact(job_id, write)
 
@@ -122,7 +182,7 @@ class JobStore:
         """Return ids of jobs that wait in a queue for at least `seconds`, oldest first."""
         with redis_errors():
             before = self.now() - seconds
-            return texts(self._redis.zrangebyscore(_queued(queue), "-inf", before, 0, limit))
+            return texts(self._redis.zrangebyscore(queued_key(queue), "-inf", before, 0, limit))
 
     def purge(self, job_id: str) -> None:
         """Forget a job; from now on it answers JobPurged.
@@ -134,13 +194,18 @@ class JobStore:
         def write(pipe: Pipe, job: Job, now: float) -> None:
             pipe.multi()
             pipe.delete(_job(job_id))
-            pipe.zrem(_owner(job.owner), job_id)
-            pipe.zrem(_queued(job.options.priority), job_id)
-            pipe.zrem(LEASES, job_id)
+            indexes.forget(pipe, job)
             pipe.set(_purged(job_id), job.owner, ex=TOMBSTONE_SECONDS)
+            if job.client_id is not None:
+                pipe.expire(client_id_key(job.owner, job.client_id), TOMBSTONE_SECONDS)
             pipe.publish(CHANGES, job_id)
 
         self.transact(job_id, write)
+
+    def expired(self, *, limit: int = 1000) -> list[str]:
+        """Return ids of jobs that are kept no longer, the longest overdue first."""
+        with redis_errors():
+            return texts(self._redis.zrangebyscore(EXPIRING, "-inf", self.now(), 0, limit))
 
     def now(self) -> float:
         """Return Redis' own time, in seconds."""
@@ -162,8 +227,7 @@ class JobStore:
                     with suppress(redis.WatchError):
                         pipe.execute()
                         return outcome
-        msg = f"{job_id} is written by too many processes at once"
-        raise StoreUnavailable(msg)
+        raise StoreUnavailable(_CONTENDED)
 
     @staticmethod
     def _read(job_id: str, record: str | bytes | None, *, purged: bool) -> Job:
@@ -175,21 +239,21 @@ class JobStore:
             raise JobNotFound(msg)
         return Job.model_validate_json(record)
 
-    @staticmethod
-    def write(pipe: Pipe, job: Job, *, now: float, announce: bool = True) -> None:
-        """Queue what makes the record and its indexes say `job`."""
+    def write(
+        self, pipe: Pipe, job: Job, *, was: Job | None, now: float, announce: bool = True
+    ) -> Job:
+        """Queue what makes the record and its indexes say `job`, which said `was` before.
+
+        Returns:
+            The job as it is written: one that is over says when it will be purged.
+        """
+        if job.status.is_final and (was is None or not was.status.is_final):
+            job = job.kept_for(self._retention_days)
         pipe.set(_job(job.id), job.model_dump_json(exclude_defaults=True))
-        if job.status is JobStatus.QUEUED:
-            accepted = job.created_at.timestamp()
-            pipe.zadd(_queued(job.options.priority), {job.id: accepted})
-        else:
-            pipe.zrem(_queued(job.options.priority), job.id)
-        if job.status is JobStatus.RUNNING:
-            pipe.zadd(LEASES, {job.id: now + LEASE_SECONDS})
-        else:
-            pipe.zrem(LEASES, job.id)
+        indexes.keep(pipe, job, was=was, now=now)
         if announce:
             pipe.publish(CHANGES, job.id)
+        return job
 
 
 def _in_seconds(redis_time: tuple[int, int]) -> float:

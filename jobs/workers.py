@@ -14,6 +14,18 @@ ALIVE_SECONDS = 30  # three heartbeats
 _PREFIX = "whisperline:worker:"
 
 
+class Gpu(BaseModel):
+    """The card that a worker computes on."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    uuid: str  # the same whatever the process may see of the machine
+    index: int  # among the cards that the process sees
+    vram_used_bytes: int  # by all processes on the card
+    vram_total_bytes: int
+
+
 class WorkerStatus(BaseModel):
     """What a worker process says of itself, every few seconds."""
 
@@ -23,8 +35,11 @@ class WorkerStatus(BaseModel):
     device: Literal["cpu", "cuda"]
     compute_type: str
     started_at: AwareDatetime
+    jobs_at_once: int = 1  # at most
     jobs: tuple[str, ...] = ()  # ids it works on
     loaded_models: tuple[str, ...] = ()
+    rss_bytes: int | None = None  # of the process, without the GPU's; None: not known
+    gpu: Gpu | None = None  # None: it computes on the CPU
 
 
 class WorkerRegistry:

@@ -7,8 +7,8 @@ import pytest
 import redis
 
 from deploy.local.stack import Ports, Stack
-from jobs import files as s3
 from jobs import redis_client
+from jobs import s3_client as s3
 from jobs.files import JobFiles
 from jobs.leases import Leases
 from jobs.settings import StoreSettings

@@ -2,16 +2,18 @@
 
 from datetime import UTC, datetime
 
-from jobs.job import Job, Media, new_job_id
+from jobs.ids import new_id
+from jobs.job import Job, Media
 from jobs.options import JobOptions
 
 
 def a_job(*, owner: str = "anonymous", options: JobOptions | None = None) -> Job:
     """Return a job as the front door makes it."""
+    created_at = datetime.now(UTC)
     return Job(
-        id=new_job_id(),
+        id=new_id("job", created_at),
         owner=owner,
         options=options or JobOptions(),
         media=Media(filename="call.wav", bytes=4, sha256="0" * 64),
-        created_at=datetime.now(UTC),
+        created_at=created_at,
     )

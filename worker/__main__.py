@@ -6,16 +6,19 @@ import sys
 import threading
 from datetime import UTC, datetime
 
-from jobs import files as s3
 from jobs import queue as broker
 from jobs import redis_client
+from jobs import s3_client as s3
 from jobs.errors import ModelUnavailable
 from jobs.files import JobFiles
+from jobs.heard import Heard
 from jobs.leases import Leases
 from jobs.logs import configure_logging
+from jobs.outgoing import Outgoing
 from jobs.queue import JobQueue
 from jobs.settings import StoreSettings, load_settings
 from jobs.store import JobStore
+from jobs.uploads import Uploads
 from jobs.workers import WorkerRegistry, WorkerStatus
 from worker.settings import WorkerSettings
 
@@ -26,6 +29,8 @@ def work() -> None:
     from pipeline.pipeline import Pipeline
     from pipeline.settings import PipelineSettings
     from worker.consuming import consume
+    from worker.media_fetching import MediaFetcher
+    from worker.memory import gpu, rss_bytes
     from worker.performing import Performer
     from worker.presence import present
     from worker.work_folder import work_folder
@@ -40,11 +45,20 @@ def work() -> None:
             sys.exit(f"worker: {error}")
         name = settings.name(pipeline.device.name)
         client = redis_client.connect(settings.redis_url.get_secret_value())
-        store = JobStore(client)
+        store = JobStore(client, retention_days=settings.retention_days)
+        files = JobFiles(s3.connect(settings), settings.s3_bucket)
         performer = Performer(
             store=store,
             leases=Leases(client, store),
-            files=JobFiles(s3.connect(settings), settings.s3_bucket),
+            files=files,
+            fetcher=MediaFetcher(
+                files=files,
+                store=store,
+                outgoing=Outgoing(allow_private_addresses=settings.allow_private_addresses),
+                max_bytes=settings.max_file_size_mb * 1024 * 1024,
+                timeout_seconds=settings.fetch_timeout_seconds,
+            ),
+            heard=Heard(client),
             transcribe=pipeline.run,
             worker=name,
             work_dir=folder,
@@ -57,8 +71,11 @@ def work() -> None:
                 device=pipeline.device.name,
                 compute_type=pipeline.device.compute_type,
                 started_at=started_at,
+                jobs_at_once=settings.jobs_per_worker,
                 jobs=performer.job_ids(),
                 loaded_models=pipeline.loaded_models(),
+                rss_bytes=rss_bytes(),
+                gpu=gpu(pipeline.device.name),
             )
 
         with present(WorkerRegistry(client), status):
@@ -76,12 +93,19 @@ def keep_house() -> None:
 
     settings = load_settings(StoreSettings)
     client = redis_client.connect(settings.redis_url.get_secret_value())
-    store = JobStore(client)
+    store = JobStore(client, retention_days=settings.retention_days)
     queue = JobQueue(broker.connect(settings), client)
+    files = JobFiles(s3.connect(settings), settings.s3_bucket)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    Housekeeper(store=store, leases=Leases(client, store), queue=queue).run(stop)
+    Housekeeper(
+        store=store,
+        leases=Leases(client, store),
+        queue=queue,
+        files=files,
+        uploads=Uploads(client),
+    ).run(stop)
 
 
 def main() -> int:

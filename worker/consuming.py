@@ -6,9 +6,10 @@ from collections.abc import Callable
 from celery import Celery
 
 from jobs.errors import ServiceError
-from jobs.job import Job, JobStatus
+from jobs.job import Job
 from jobs.options import Priority
 from jobs.queue import TASK
+from jobs.status import JobStatus
 
 log = logging.getLogger(__name__)
 

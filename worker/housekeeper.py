@@ -1,14 +1,16 @@
-"""Put back jobs whose worker died, and send messages again that got lost. Safe to run twice."""
+"""Put back dead workers' jobs, send lost messages again, purge what expired; twice is safe."""
 
 import logging
 import threading
 
 from jobs.errors import JobNotFound, JobPurged, Unavailable
-from jobs.job import JobStatus
+from jobs.files import JobFiles
 from jobs.leases import Leases
 from jobs.options import Priority
 from jobs.queue import JobQueue
+from jobs.status import JobStatus
 from jobs.store import JobStore
+from jobs.uploads import Uploads
 
 ROUND_SECONDS = 5.0  # with the lease's 30 s: a dead worker's job waits for 35 s at most
 LOST_AFTER_SECONDS = 15.0  # a message that a living worker holds becomes a claim at once
@@ -19,10 +21,20 @@ log = logging.getLogger(__name__)
 class Housekeeper:
     """Looks after jobs that nobody looks after."""
 
-    def __init__(self, *, store: JobStore, leases: Leases, queue: JobQueue) -> None:
+    def __init__(
+        self,
+        *,
+        store: JobStore,
+        leases: Leases,
+        queue: JobQueue,
+        files: JobFiles,
+        uploads: Uploads,
+    ) -> None:
         self._store = store
         self._leases = leases
         self._queue = queue
+        self._files = files
+        self._uploads = uploads
 
     def run(self, stop: threading.Event) -> None:
         """Make rounds until told to stop."""
@@ -41,6 +53,27 @@ class Housekeeper:
         self.put_back_expired()
         for queue in Priority:
             self.send_again(queue)
+        self.purge_expired()
+        self.drop_abandoned_uploads()
+
+    def purge_expired(self) -> None:
+        """Delete jobs that are kept no longer, with all their files."""
+        for job_id in self._store.expired():
+            try:
+                job = self._store.get(job_id)
+                self._files.purge(job)
+                self._store.purge(job_id)
+            except (JobNotFound, JobPurged):
+                continue  # its owner was quicker
+            log.info("kept long enough; purged", extra={"job_id": job_id})
+
+    def drop_abandoned_uploads(self) -> None:
+        """Delete media that no job took in time."""
+        for upload_id in self._uploads.expired(self._store.now()):
+            upload = self._uploads.find(upload_id)
+            # Files first: if storage is away, the next round finds the record again.
+            self._files.drop_upload(upload_id, upload.s3_upload_id if upload else None)
+            self._uploads.forget(upload_id)
 
     def put_back_expired(self) -> None:
         """Queue the jobs of dead workers."""

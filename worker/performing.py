@@ -16,18 +16,23 @@ from jobs.errors import (
     Unavailable,
 )
 from jobs.files import JobFiles
+from jobs.heard import Heard
 from jobs.job import MAX_ATTEMPTS, Failure, Job, Outcome, new_lease
 from jobs.leases import Leases
+from jobs.ledger import bring_up_to_date
 from jobs.options import TranscriptionOptions
 from jobs.stages import Stage
 from jobs.store import JobStore
-from pipeline.progress import OnDecoded, OnProgress
-from transcript.renderings import RENDERINGS, render
+from pipeline.progress import OnDecoded, OnHeard, OnProgress
+from transcript.renderings import render, rendering_of
 from transcript.transcript import Transcript
 from worker.heartbeat import Heartbeat
-from worker.reporting import ProgressReporter
+from worker.media_fetching import MediaFetcher
+from worker.reporting import HeardReporter, ProgressReporter
 
 log = logging.getLogger(__name__)
+
+STORED = ("json", "srt", "vtt", "txt", "tsv")  # every other format is rendered when it is fetched
 
 
 class Transcribe(Protocol):
@@ -40,6 +45,7 @@ class Transcribe(Protocol):
         on_progress: OnProgress,
         *,
         on_decoded: OnDecoded,
+        on_heard: OnHeard,
     ) -> Transcript:
         """Return what was said in `media`."""
 
@@ -53,6 +59,8 @@ class Performer:
         store: JobStore,
         leases: Leases,
         files: JobFiles,
+        fetcher: MediaFetcher,
+        heard: Heard,
         transcribe: Transcribe,
         worker: str,
         work_dir: Path,
@@ -60,6 +68,8 @@ class Performer:
         self._store = store
         self._leases = leases
         self._files = files
+        self._fetcher = fetcher
+        self._heard = heard
         self._transcribe = transcribe
         self._worker = worker
         self._work_dir = work_dir
@@ -91,7 +101,7 @@ class Performer:
         try:
             return self._attempt(job, lease.token)
         except JobPurged:
-            self._files.purge(job_id)  # what was stored after the purge looked
+            self._files.purge(job)  # what was stored after the purge looked
         except (LeaseLost, IllegalMove, JobNotFound) as error:
             log.info("attempt given up: %s", error, extra={"job_id": job_id})
         finally:
@@ -118,21 +128,24 @@ class Performer:
                 failure = _internal(job, report.stage)
                 ended = self._store.update(job.id, lambda now: now.failed(failure, token=token))
         log.info("job %s", ended.status, extra={"job_id": job.id})
-        try:
-            self._files.write_ledger(ended)
-        except Unavailable as error:
-            # The record already says how it ended; only a lost Redis would run it once more.
-            log.warning("ledger not written: %s", error, extra={"job_id": job.id})
+        bring_up_to_date(self._files, ended)
         return ended
 
     def _run(self, job: Job, token: str, report: ProgressReporter) -> Outcome:
         with tempfile.TemporaryDirectory(prefix=f"{job.id}-", dir=self._work_dir) as directory:
             media = Path(directory) / "media"
             report(Stage.FETCH, 0.0)
-            self._files.fetch_media(job.id, media)
-            transcript = self._transcribe(media, job.options, report, on_decoded=report.decoded)
+            self._fetcher.fetch(job, token, media, report)
+            transcript = self._transcribe(
+                media,
+                job.options,
+                report,
+                on_decoded=report.decoded,
+                on_heard=HeardReporter(self._heard, job.id, job.attempt),
+            )
         report(Stage.STORE, 0.0)
-        for name, rendering in RENDERINGS.items():
+        for name in STORED:
+            rendering = rendering_of(name)
             self._files.put_transcript(
                 job.id,
                 token,

@@ -4,9 +4,11 @@ import logging
 import time
 
 from jobs.errors import StoreUnavailable
+from jobs.heard import Heard, HeardSegment
 from jobs.job import StageSeconds
 from jobs.stages import Stage
 from jobs.store import JobStore
+from pipeline.progress import HeardText
 from worker.heartbeat import Heartbeat
 
 WRITE_SECONDS = 0.5  # at most two writes per second and job
@@ -73,3 +75,29 @@ class ProgressReporter:
             spent = self._seconds.get(self._stage, 0.0)
             self._seconds[self._stage] = spent + now - self._since
         self._stage, self._since = stage, now
+
+
+class HeardReporter:
+    """Passes on what is recognised while the job runs, for those who watch."""
+
+    def __init__(self, heard: Heard, job_id: str, attempt: int) -> None:
+        self._heard = heard
+        self._job_id = job_id
+        self._attempt = attempt
+        self._is_first = True
+
+    def __call__(self, heard: HeardText) -> None:
+        """Pass on the next stretch of text."""
+        try:
+            if self._is_first:
+                self._heard.clear(self._job_id)
+                self._is_first = False
+            self._heard.add(
+                self._job_id,
+                HeardSegment(
+                    attempt=self._attempt, start=heard.start, end=heard.end, text=heard.text
+                ),
+            )
+        except StoreUnavailable as error:
+            # The transcript will have it; who watches misses a line.
+            log.warning("not passed on: %s", error, extra={"job_id": self._job_id})

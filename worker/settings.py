@@ -16,6 +16,10 @@ class WorkerSettings(StoreSettings):
     worker_name: str | None = None  # in Flower and in records; None: <device>@<host>
     work_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))  # media in work
 
+    max_file_size_mb: int = Field(default=4096, ge=1)  # MiB of media fetched from elsewhere
+    fetch_timeout_seconds: float = Field(default=3600, ge=1)  # for one file of `source`
+    allow_private_addresses: bool = False  # True: source.url may name machines of this network
+
     def name(self, device: str) -> str:
         """Return what this process is called; Celery wants it unique."""
         return self.worker_name or f"{device}@{socket.gethostname()}"

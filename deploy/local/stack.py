@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from deploy.local.processes import Process, start, wait_until
 from deploy.local.servers import LOOPBACK, SeaweedFS, Valkey, free_ports, is_listening
-from jobs import files as s3
 from jobs import redis_client
+from jobs import s3_client as s3
 from jobs.errors import StorageUnavailable, StoreUnavailable
 from jobs.files import JobFiles
 from jobs.settings import StoreSettings
@@ -123,12 +123,22 @@ class Stack:
         self.start_api()
         wait_until(self.has_worker, worker, within_seconds=_MODEL_START_SECONDS)
 
-    def start_api(self) -> Process:
-        """Start the API and wait until it answers."""
-        self._claim_ports(self.ports.api)
+    def start_api(
+        self, *, port: int | None = None, variables: Mapping[str, str] | None = None
+    ) -> Process:
+        """Start the API, or one more on another port, and wait until it answers."""
+        port = port or self.ports.api
+        self._claim_ports(port)
+        name = "api" if port == self.ports.api else f"api-{port}"
         command = [sys.executable, "-m", "gunicorn", "--config", "api/gunicorn_conf.py"]
-        command += ["--bind", f"{LOOPBACK}:{self.ports.api}", "api.wsgi:app"]
-        return self.start("api", command, ready=lambda: is_listening(self.ports.api), seconds=60)
+        command += ["--bind", f"{LOOPBACK}:{port}", "api.wsgi:app"]
+        return self.start(
+            name,
+            command,
+            ready=lambda: is_listening(port),
+            seconds=60,
+            variables=variables,
+        )
 
     def stop(self) -> None:
         """Stop all that was started, in the reverse order: the servers last."""

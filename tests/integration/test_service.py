@@ -13,14 +13,18 @@ import redis
 from deploy.local.processes import Process
 from jobs import queue as broker
 from jobs.files import JobFiles
-from jobs.job import Job, JobStatus
+from jobs.indexes import LEASES
+from jobs.job import Job
 from jobs.leases import Leases
 from jobs.options import Priority
 from jobs.queue import JobQueue
 from jobs.settings import StoreSettings
-from jobs.store import LEASES, JobStore
-from transcript.renderings import RENDERINGS
+from jobs.status import JobStatus
+from jobs.store import JobStore
+from jobs.uploads import Uploads
+from transcript.renderings import rendering_of
 from worker.housekeeper import Housekeeper
+from worker.performing import STORED
 
 Ended = Callable[..., dict[str, Any]]
 StartWorker = Callable[[], Process]
@@ -34,10 +38,19 @@ def _empty(valkey: "redis.Redis") -> None:
 
 @pytest.fixture
 def housekeeper(
-    valkey: "redis.Redis", store: JobStore, leases: Leases, settings: StoreSettings
+    valkey: "redis.Redis",
+    store: JobStore,
+    leases: Leases,
+    files: JobFiles,
+    settings: StoreSettings,
 ) -> Housekeeper:
-    queue = JobQueue(broker.connect(settings), valkey)
-    return Housekeeper(store=store, leases=leases, queue=queue)
+    return Housekeeper(
+        store=store,
+        leases=leases,
+        queue=JobQueue(broker.connect(settings), valkey),
+        files=files,
+        uploads=Uploads(valkey),
+    )
 
 
 def objects(files: JobFiles, job_id: str) -> list[str]:
@@ -68,7 +81,7 @@ def test_a_job_goes_through_the_service_and_its_transcript_comes_back(
     assert srt.headers["content-type"].startswith("application/x-subrip")
 
 
-def test_what_is_stored_is_the_media_the_ledger_and_every_rendering(
+def test_what_is_stored_is_the_media_the_ledger_and_the_common_renderings(
     start_worker: StartWorker, submit: Submit, ended: Ended, files: JobFiles, store: JobStore
 ) -> None:
     start_worker()
@@ -77,7 +90,7 @@ def test_what_is_stored_is_the_media_the_ledger_and_every_rendering(
     ended(job_id)
 
     attempt = store.get(job_id).transcript
-    renderings = [f"{attempt}/transcript{way.suffix}" for way in RENDERINGS.values()]
+    renderings = [f"{attempt}/transcript{rendering_of(name).suffix}" for name in STORED]
     deadline = time.monotonic() + 10
     while Job.model_validate_json(_ledger(files, job_id)).status is not JobStatus.SUCCEEDED:
         assert time.monotonic() < deadline
@@ -108,6 +121,19 @@ def test_bad_media_fails_with_its_code_once_and_the_next_job_runs(
     assert failed["error"]["code"] == code
     assert failed["attempt"] == 1
     assert ended(submit({})["id"])["status"] == "succeeded"
+
+
+def test_media_with_any_name_gives_a_transcript_to_download(
+    api: httpx.Client, start_worker: StartWorker, ended: Ended
+) -> None:
+    start_worker()
+    files = {"file": ("Привет, мир.wav", b"{}")}
+    job = ended(api.post("/v1/jobs", files=files).json()["id"])
+
+    answer = api.get(f"/v1/jobs/{job['id']}/transcript", params={"format": "srt"})
+
+    assert answer.status_code == 200
+    assert "filename*=UTF-8''%D0%9F" in answer.headers["content-disposition"]
 
 
 def test_a_bug_is_told_as_internal_without_a_detail(

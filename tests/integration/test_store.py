@@ -3,12 +3,15 @@ import threading
 import pytest
 
 from jobs.errors import IllegalMove, JobNotFound, JobPurged, LeaseLost, StoreUnavailable
-from jobs.job import MAX_ATTEMPTS, Job, JobStatus, new_lease
+from jobs.indexes import LEASES
+from jobs.job import MAX_ATTEMPTS, Job, new_lease
 from jobs.leases import Leases
+from jobs.listing import JobFilter, JobList
 from jobs.options import JobOptions, Priority
 from jobs.redis_client import connect
 from jobs.stages import Stage
-from jobs.store import LEASES, JobStore
+from jobs.status import JobStatus
+from jobs.store import JobStore
 from tests.jobs_made import a_job
 
 
@@ -33,19 +36,7 @@ def test_an_unknown_id_is_not_found_and_a_purged_one_is_gone(store: JobStore) ->
         store.get(job.id)
     with pytest.raises(JobNotFound):
         store.get("job_unknown")
-    assert store.newest(job.owner, limit=10) == []
-
-
-def test_jobs_are_listed_newest_first_in_pages_and_per_owner(store: JobStore) -> None:
-    mine = [a_job(owner="ann") for _ in range(5)]
-    for job in [*mine, a_job(owner="bob")]:
-        store.add(job)
-    newest_first = sorted((job.id for job in mine), reverse=True)
-
-    first = store.newest("ann", limit=3)
-    second = store.newest("ann", limit=3, before=first[-1].id)
-
-    assert [job.id for job in [*first, *second]] == newest_first
+    assert JobList(store._redis, store).page(job.owner, JobFilter(), limit=10).jobs == ()
 
 
 def test_the_queue_position_counts_the_jobs_before_it_in_the_same_queue(

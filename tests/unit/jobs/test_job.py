@@ -1,10 +1,15 @@
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
 
 from jobs.errors import IllegalMove, LeaseLost
-from jobs.job import MOVES, Failure, Job, JobStatus, Outcome, new_job_id, new_lease
+from jobs.ids import first_id_at, new_id
+from jobs.job import Failure, Job, Media, Outcome, new_lease
+from jobs.options import JobOptions
+from jobs.source import UrlSource
 from jobs.stages import Stage
+from jobs.status import MOVES, JobStatus
 from tests.jobs_made import a_job
 
 OUTCOME = Outcome(language="en", language_confidence=0.9, warnings=(), stages=())
@@ -32,7 +37,7 @@ def test_a_job_makes_exactly_the_moves_of_the_table(before: JobStatus, after: Jo
     job = in_status(before)
     token = job.lease.token if job.lease else "none"
     moves = {
-        JobStatus.QUEUED: lambda: job.put_back(),
+        JobStatus.QUEUED: job.retried if before.is_final else job.put_back,
         JobStatus.RUNNING: lambda: job.claimed(new_lease("other")),
         JobStatus.SUCCEEDED: lambda: job.succeeded(token, OUTCOME),
         JobStatus.FAILED: lambda: job.failed(FAILURE),
@@ -90,11 +95,57 @@ def test_a_job_that_is_handed_back_may_keep_its_attempt() -> None:
 
 
 def test_ids_sort_by_time_and_never_repeat() -> None:
-    ids = [new_job_id() for _ in range(1000)]
+    ids = [new_id("job", datetime.now(UTC)) for _ in range(1000)]
 
     assert len(set(ids)) == len(ids)
     times = [job_id[:16] for job_id in ids]
     assert times == sorted(times)
+
+
+def test_an_id_stands_behind_the_first_one_of_its_moment() -> None:
+    moment = datetime(2026, 11, 22, 12, 0, 0, 123_456, tzinfo=UTC)
+
+    assert first_id_at("job", moment) < new_id("job", moment)
+    assert new_id("job", moment) < first_id_at("job", moment + timedelta(milliseconds=1))
+
+
+def test_a_job_that_is_retried_begins_anew() -> None:
+    job = in_status(JobStatus.FAILED).kept_for(1)
+
+    again = job.retried()
+
+    assert (again.status, again.attempt, again.progress) == (JobStatus.QUEUED, 0, 0.0)
+    assert again.failure is None
+    assert again.finished_at is None
+    assert again.expires_at is None
+    with pytest.raises(IllegalMove):
+        again.retried()
+    with pytest.raises(IllegalMove):
+        in_status(JobStatus.SUCCEEDED).retried()
+
+
+def test_a_job_that_is_over_expires_after_its_own_days_or_those_of_the_service() -> None:
+    job = in_status(JobStatus.SUCCEEDED)
+    own = job.model_copy(update={"options": JobOptions(retention_days=2)})
+    assert job.finished_at is not None
+
+    assert job.kept_for(0).expires_at is None
+    assert job.kept_for(7).expires_at == job.finished_at + timedelta(days=7)
+    assert own.kept_for(7).expires_at == job.finished_at + timedelta(days=2)
+    assert in_status(JobStatus.RUNNING).kept_for(7).expires_at is None
+
+
+def test_what_opened_an_address_is_forgotten_once_the_media_is_fetched() -> None:
+    headers = {"Authorization": "secret"}
+    source = UrlSource(type="url", url="https://example.org/a.mp3", headers=headers)
+    job, token = running()
+    job = job.model_copy(update={"source": source, "media": Media(filename="a.mp3")})
+    assert not job.is_media_kept
+
+    fetched = job.fetched(token, Media(filename="a.mp3", bytes=3, sha256="0"))
+
+    assert fetched.is_media_kept
+    assert "secret" not in fetched.model_dump_json()
 
 
 def test_a_record_survives_its_way_through_json() -> None:

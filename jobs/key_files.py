@@ -1,0 +1,63 @@
+"""Keep API keys in object storage, as hashes: what an emptied Redis must not make an open door.
+
+keys/<owner>/<sha256 of the key>     empty; the object's time is when the key was made
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from jobs.s3_client import storage_errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_PREFIX = "keys/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyHash:
+    """A key that opens the door for an owner."""
+
+    owner: str
+    sha256: str  # in hexadecimal; the key itself is kept nowhere
+    created_at: datetime | None = None  # None: in the settings
+
+
+def hash_of(key: str) -> str:
+    """Return what is kept of a key; keys are 256 random bits, so a fast hash hides them."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class KeyFiles:
+    """The keys that were made while the service ran."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._s3 = client
+        self._bucket = bucket
+
+    def all(self) -> list[KeyHash]:
+        """Return every key."""
+        found: list[KeyHash] = []
+        with storage_errors():
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=_PREFIX
+            )
+            for page in pages:
+                for item in page.get("Contents", []):
+                    _, owner, sha256 = item["Key"].split("/", 2)
+                    found.append(
+                        KeyHash(owner=owner, sha256=sha256, created_at=item["LastModified"])
+                    )
+        return found
+
+    def add(self, owner: str, sha256: str) -> None:
+        """Let a key in."""
+        with storage_errors():
+            self._s3.put_object(Bucket=self._bucket, Key=f"{_PREFIX}{owner}/{sha256}", Body=b"")
+
+    def remove(self, key: KeyHash) -> None:
+        """Let a key in no longer."""
+        with storage_errors():
+            self._s3.delete_object(Bucket=self._bucket, Key=f"{_PREFIX}{key.owner}/{key.sha256}")

@@ -1,0 +1,140 @@
+"""Let a request that is sent twice make one job: names that stand for it, each taken once.
+
+    whisperline:name:<owner>:<kind>:<sha256 of the name>    string   a Reservation as JSON
+
+A name is an Idempotency-Key, kept a day, or the id a client gave by PUT, kept as long as the job.
+While the request that took it is still being received, the entry lasts RECEIVING_SECONDS and is
+renewed with the bytes that arrive: a process that dies while it receives blocks nobody for long.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+
+import redis
+from pydantic import BaseModel, ConfigDict
+
+from jobs.errors import SubmissionInProgress
+from jobs.indexes import Pipe
+from jobs.job import Job
+from jobs.redis_client import redis_errors
+
+RECEIVING_SECONDS = 60
+IDEMPOTENCY_SECONDS = 24 * 3600
+_TAKE_AGAIN = 5  # looks at a name that others take and leave meanwhile
+
+
+class NameKind(StrEnum):
+    """What sort of a name it is."""
+
+    IDEMPOTENCY_KEY = "key"
+    CLIENT_ID = "id"
+
+
+class Reservation(BaseModel):
+    """A name, and the request that took it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str  # in Redis
+    kind: NameKind
+    token: str  # of the request that took it
+    job_id: str | None = None  # once there is a job
+    fingerprint: str | None = None  # of the body that made it
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the name stands for a job."""
+        return self.job_id is not None
+
+
+class Reservations:
+    """Who took which name."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._redis = client
+
+    def take(self, owner: str, kind: NameKind, name: str) -> Reservation:
+        """Return the name, taken for this request, or settled by an earlier one.
+
+        Raises:
+            SubmissionInProgress: another request with this name is still being received.
+        """
+        key = _key(owner, kind, name)
+        mine = Reservation(key=key, kind=kind, token=secrets.token_hex(8))
+        with redis_errors():
+            for _ in range(_TAKE_AGAIN):
+                if self._redis.set(key, mine.model_dump_json(), ex=RECEIVING_SECONDS, nx=True):
+                    return mine
+                found = self._redis.get(key)
+                if found is None:
+                    continue  # given back between the two
+                theirs = Reservation.model_validate_json(found)
+                if theirs.is_settled:
+                    return theirs
+                break
+        msg = "a request with the same Idempotency-Key or id is still being received"
+        raise SubmissionInProgress(msg)
+
+    def job_named(self, owner: str, client_id: str) -> str | None:
+        """Return the id of the job that an owner gave this id of its own."""
+        with redis_errors():
+            found = self._redis.get(_key(owner, NameKind.CLIENT_ID, client_id))
+        return Reservation.model_validate_json(found).job_id if found is not None else None
+
+    def renew(self, reservation: Reservation) -> None:
+        """Keep a name that was taken while its request arrives."""
+        with redis_errors():
+            self._redis.expire(reservation.key, RECEIVING_SECONDS)
+
+    def give_back(self, reservation: Reservation) -> None:
+        """Let others take the name, as no job came of it."""
+        with redis_errors():
+            found = self._redis.get(reservation.key)
+            if found is not None and is_held(found, reservation):
+                self._redis.delete(reservation.key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldName:
+    """The condition that a name is still this request's; with the job, it stands for it."""
+
+    reservation: Reservation
+    fingerprint: str
+
+    @property
+    def key(self) -> str:
+        """Where the name is."""
+        return self.reservation.key
+
+    def check(self, pipe: Pipe) -> None:
+        """Raise SubmissionInProgress where another request has taken it since."""
+        found = pipe.get(self.key)
+        if not isinstance(found, str) or not is_held(found, self.reservation):
+            msg = "the upload took so long that another request took its place"
+            raise SubmissionInProgress(msg)
+
+    def settle(self, pipe: Pipe, job: Job, now: float) -> None:
+        """Queue what makes the name stand for the job."""
+        settled = self.reservation.model_copy(
+            update={"job_id": job.id, "fingerprint": self.fingerprint}
+        )
+        lasts = self.reservation.kind is NameKind.CLIENT_ID
+        pipe.set(self.key, settled.model_dump_json(), ex=None if lasts else IDEMPOTENCY_SECONDS)
+
+
+def is_held(found: str | bytes, reservation: Reservation) -> bool:
+    """Whether what Redis holds is this very reservation."""
+    return Reservation.model_validate_json(found).token == reservation.token
+
+
+def client_id_key(owner: str, client_id: str) -> str:
+    """Return where the id that an owner gave a job is."""
+    return _key(owner, NameKind.CLIENT_ID, client_id)
+
+
+def _key(owner: str, kind: NameKind, name: str) -> str:
+    # Hashed: a name is the client's text, of any length, and may be as secret as a key.
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"whisperline:name:{owner}:{kind}:{digest}"

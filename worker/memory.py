@@ -1,0 +1,46 @@
+"""Measure how much memory this process and its GPU hold."""
+
+import logging
+import resource
+from pathlib import Path
+from typing import Literal
+
+from jobs.workers import Gpu
+
+_STATM = Path("/proc/self/statm")
+
+log = logging.getLogger(__name__)
+
+
+def rss_bytes() -> int | None:
+    """Return how much of this machine's memory the process holds now; None where Linux is not."""
+    try:
+        resident_pages = int(_STATM.read_text().split()[1])
+    except OSError:
+        return None
+    return resident_pages * resource.getpagesize()
+
+
+def gpu(device: Literal["cpu", "cuda"]) -> Gpu | None:
+    """Return what the GPU of this process is and holds; None on the CPU, or if it fails.
+
+    The numbers are the driver's, for the whole card: they count CTranslate2's memory, of which
+    torch's own counters know nothing, and that of other processes.
+    """
+    if device == "cpu":
+        return None
+    import torch  # heavy, and loaded already where there is a GPU
+
+    try:
+        free, total = torch.cuda.mem_get_info()
+        card = torch.cuda.get_device_properties(torch.cuda.current_device())
+    except (RuntimeError, AssertionError) as error:  # no driver; a build without CUDA
+        log.warning("the GPU tells nothing of its memory: %s", error)
+        return None
+    return Gpu(
+        name=card.name,
+        uuid=str(card.uuid),
+        index=torch.cuda.current_device(),
+        vram_used_bytes=total - free,
+        vram_total_bytes=total,
+    )
