@@ -21,7 +21,7 @@ class Collected:
         self.written_bytes = 0
         self.largest = 0
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | bytearray) -> None:
         self.content += chunk
         self.written_bytes += len(chunk)
         self.largest = max(self.largest, len(chunk))
