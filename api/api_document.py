@@ -1,0 +1,125 @@
+"""Complete the OpenAPI document that flask-openapi3 makes of the views.
+
+The library knows paths, parameters and models. What is the same everywhere is added here once: who
+may call, the errors of each face, the headers of every answer.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from api.access import is_public
+from api.error_models import DetailError, OpenAIError, Problem
+from api.faces import Face, face_of
+
+Json = dict[str, Any]
+
+SECURITY_SCHEMES: Json = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer <key>`"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "basic": {"type": "http", "scheme": "basic", "description": "the key as the password"},
+}
+_REFERENCE = "#/components/schemas/{model}"
+
+# Which errors any call may meet, by what it does.
+_ALWAYS = (400, 422, 500)
+_IF_GUARDED = (401, 403, 429, 503)
+_IF_ONE_THING = (404, 410)
+_IF_BODY = (408, 409, 413, 415)
+_NEEDS_A_STATE = ("/transcript", "/media", "/events", "/cancel", "/retry")
+
+_MEANINGS = {
+    400: "what was sent cannot be read, or asks for what does not exist",
+    401: "no key, or an unknown one",
+    403: "without keys, this service serves its own machine only",
+    404: "there is no such thing, or it is somebody else's",
+    408: "the body came too slowly",
+    409: "not in its present state",
+    410: "it was deleted",
+    413: "too large",
+    415: "a content type that is not read here",
+    422: "an option is unknown or out of its range",
+    429: "too many requests, or too many jobs waiting; see Retry-After",
+    500: "a fault of this service; its log says more",
+    503: "a part of the service does not answer; see Retry-After",
+}
+_ERRORS: dict[Face, tuple[type[BaseModel], str]] = {
+    Face.NATIVE: (Problem, "application/problem+json"),
+    Face.DROP_IN: (DetailError, "application/json"),
+    Face.OPENAI: (OpenAIError, "application/json"),
+}
+_HEADERS: Json = {
+    "X-Request-ID": {
+        "description": "the id of this request, as sent or made; it is in the log too",
+        "schema": {"type": "string"},
+    }
+}
+# One server-sent event; which there are, and what their data holds, is in docs/http-api.md.
+_EVENT: Json = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {
+        "event": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "id": {"type": "string"},
+        "retry": {"type": "integer"},
+    },
+}
+
+
+def completed(document: Json) -> Json:
+    """Return the document with everything that holds for all calls."""
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    schemas.pop("ValidationErrorModel", None)  # the library's own, which no answer has
+    _, errors = models_json_schema(
+        [(model, "serialization") for model, _ in _ERRORS.values()], ref_template=_REFERENCE
+    )
+    schemas |= errors["$defs"]
+    components["securitySchemes"] = SECURITY_SCHEMES
+    for path, method, operation in _operations(document):
+        _complete(operation, path, has_body=method in ("post", "put"))
+    return document
+
+
+def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def _complete(operation: Json, path: str, *, has_body: bool) -> None:
+    if not is_public(path):
+        # Or none of them: a service without keys is open.
+        operation["security"] = [*({name: []} for name in SECURITY_SCHEMES), {}]
+    statuses = _errors_of(path, has_body=has_body)
+    model, media_type = _ERRORS[face_of(path)]
+    responses = operation["responses"]
+    for status in sorted(statuses):
+        found = responses.get(str(status))
+        if found is None or "ValidationErrorModel" in str(found):
+            responses[str(status)] = {
+                "description": _MEANINGS[status],
+                "content": {
+                    media_type: {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}}
+                },
+            }
+    for response in responses.values():
+        response["headers"] = _HEADERS | response.get("headers", {})
+        if "text/event-stream" in response.get("content", {}):
+            response["content"]["text/event-stream"] = {"schema": _EVENT}
+
+
+def _errors_of(path: str, *, has_body: bool) -> set[int]:
+    statuses = set(_ALWAYS)
+    for holds, more in (
+        (not is_public(path), _IF_GUARDED),
+        ("{" in path, _IF_ONE_THING),
+        (has_body, _IF_BODY),
+        (path.endswith(_NEEDS_A_STATE), (409,)),
+        (path == "/v1/jobs" and has_body, (404,)),  # of `source.upload_id`
+    ):
+        statuses |= set(more if holds else ())
+    return statuses
