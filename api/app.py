@@ -4,11 +4,20 @@ from importlib.metadata import PackageNotFoundError, version
 
 from flask_openapi3 import Info, OpenAPI
 
-from api import problems
+from api import access, problems, rate, request_ids
 from api.asr import asr
+from api.detection import detection
+from api.docs import docs
+from api.events import events
 from api.health import health
 from api.jobs import jobs
+from api.media import media
+from api.models import models
+from api.openai_audio import openai_audio
+from api.operations import operations
 from api.services import Services
+from api.transcripts import transcripts
+from api.uploads import uploads
 
 
 def create_app(services: Services) -> OpenAPI:
@@ -17,14 +26,30 @@ def create_app(services: Services) -> OpenAPI:
         "api",
         info=Info(title="Whisperline", version=_version()),
         validation_error_callback=problems.validation_problem,
-        doc_ui=False,  # its pages load their scripts from elsewhere
+        doc_ui=False,  # its pages load their scripts from elsewhere; ours is in api/docs.py
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's DefaultJSONProvider
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.extensions["whisperline"] = services
     problems.register(app)
-    for blueprint in (jobs, asr, health):
+    # In this order: who asks, then how often.
+    for part in (request_ids, access, rate):
+        part.register(app)
+    app.register_blueprint(docs)
+    for blueprint in (
+        jobs,
+        transcripts,
+        media,
+        events,
+        uploads,
+        operations,
+        openai_audio,
+        models,
+        asr,
+        detection,
+        health,
+    ):
         app.register_api(blueprint)
     return app
 

@@ -1,34 +1,49 @@
-"""The native API: submit a job, follow it, fetch its transcript, delete it."""
+"""The native API: submit a job, follow it, cancel, retry and delete it."""
 
+import re
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from flask import Response, jsonify, request, url_for
+from flask import Response, request, url_for
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import Field, StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
 
-from api.option_fields import options_from_form
-from api.problems import problem
-from api.representation import job_json
+from api.access import own_job, owner
+from api.answers import answer_json, etag_of
+from api.job_request import JobRequest, receive_job
+from api.job_view import JobPage, JobView
+from api.request_bodies import form_body, header, json_body
 from api.request_model import RequestModel
-from api.services import ANONYMOUS, services
-from api.submission import submit
-from jobs.errors import TranscriptNotReady, UnknownFormat
-from jobs.job import Job, JobStatus
-from transcript.cue_options import CueOptions
-from transcript.renderings import RENDERINGS, render
-from transcript.transcript import Transcript
+from api.services import services
+from api.submission import Named, submit, submit_once
+from jobs.errors import MalformedRequest
+from jobs.job import Job
+from jobs.ledger import bring_up_to_date
+from jobs.listing import JobFilter
+from jobs.options import JobOptions
+from jobs.reservations import NameKind
+from jobs.status import JobStatus
 
 MAX_WAIT_SECONDS = 60.0  # below the idle limit of common proxies
 POLL_AFTER_SECONDS = 2
+MAX_KEY_CHARACTERS = 255
+_WAIT = re.compile(r"(?:^|[\s,;])wait=(\d{1,6})(?:$|[\s,;])", flags=re.IGNORECASE)
 
 jobs = APIBlueprint("jobs", __name__, url_prefix="/v1/jobs", abp_tags=[Tag(name="jobs")])
 
 
 class JobPath(RequestModel):
-    """Which job."""
+    """Which job: its id, or the id that its owner gave it."""
 
-    job_id: Annotated[str, StringConstraints(max_length=64)]
+    job_id: Annotated[str, StringConstraints(min_length=1)]
+
+
+class ClientIdPath(RequestModel):
+    """An id of the client's own choice."""
+
+    job_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
 
 
 class WaitQuery(RequestModel):
@@ -37,90 +52,195 @@ class WaitQuery(RequestModel):
     wait: Annotated[float, Field(ge=0, le=MAX_WAIT_SECONDS)] = 0.0  # seconds
 
 
-class ListQuery(RequestModel):
-    """Which page."""
+def _in_rfc3339(text: object) -> object:
+    # Else a plain number would be taken for seconds since 1970.
+    if isinstance(text, str) and "T" not in text.upper():
+        msg = "write the moment as 2026-11-22T12:00:00Z"
+        raise ValueError(msg)
+    return text
 
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_in_rfc3339)]
+
+
+class ListQuery(RequestModel):
+    """Which jobs, and which page of them."""
+
+    status: JobStatus | None = None
+    batch_id: Annotated[str, StringConstraints(max_length=64)] | None = None
+    tag: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    external_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Annotated[str, StringConstraints(pattern=r"^job_[0-9a-f]{32}$")] | None = None
 
 
-class TranscriptQuery(RequestModel, CueOptions):
-    """How to render it."""
+_BODY = form_body(
+    JobOptions,
+    file_field="file",
+    json_fields=("metadata", "options"),
+    also={
+        "options": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {},  # those beside it, which are described once
+            "description": "all options as one JSON object, instead of a field for each",
+        }
+    },
+)
+_BODY["content"] |= json_body(JobRequest)
+_SUBMITTED: Any = {
+    200: JobView,  # with `Prefer: wait=…`, when it was over by then
+    202: JobView,
+}
+_PREFER = header("Prefer", "`wait=30`: answer when the job is over, after 30 s at the latest")
+_IDEMPOTENCY_KEY = header(
+    "Idempotency-Key", "a second request with the same key and body is the same job, for 24 hours"
+)
 
-    format: Annotated[str, StringConstraints(max_length=20)] = "json"
 
-
-@jobs.post("", summary="Submit media", responses={202: None})
+@jobs.post(
+    "",
+    summary="Submit media",
+    responses=_SUBMITTED,
+    openapi_extensions={"requestBody": _BODY, "parameters": [_PREFER, _IDEMPOTENCY_KEY]},
+)
 def create() -> Response:
-    """Take a multipart form: the part `file`, and options as fields or as one JSON part."""
+    """Take a form with the part `file` and options, or JSON that says where the media is.
+
+    With `Idempotency-Key`, a second request with the same body answers the same job.
+    """
     found = services()
-    job = submit(
-        request,
-        found,
-        file_field="file",
-        read_options=lambda fields: options_from_form(fields, models=found.settings.models),
+    receive = partial(receive_job, request, settings=found.settings)
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return _accepted(Named(job=submit(found, owner(), receive), is_replay=False))
+    if not 1 <= len(key) <= MAX_KEY_CHARACTERS:
+        msg = f"an Idempotency-Key has 1 to {MAX_KEY_CHARACTERS} characters"
+        raise MalformedRequest(msg)
+    return _accepted(submit_once(found, owner(), receive, kind=NameKind.IDEMPOTENCY_KEY, name=key))
+
+
+@jobs.put(
+    "/<job_id>",
+    summary="Submit media under an id of your own",
+    responses=_SUBMITTED,
+    openapi_extensions={"requestBody": _BODY},
+)
+def create_named(path: ClientIdPath) -> Response:
+    """Take what `POST /v1/jobs` takes; a second request with the same body is the same job.
+
+    The job answers to this id as to its own, for its owner alone.
+    """
+    found = services()
+    receive = partial(receive_job, request, settings=found.settings)
+    return _accepted(
+        submit_once(found, owner(), receive, kind=NameKind.CLIENT_ID, name=path.job_id)
     )
-    answer = jsonify(_shown(job))
-    answer.status_code = HTTPStatus.ACCEPTED
-    answer.headers["Location"] = url_for("jobs.read", job_id=job.id)
-    answer.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
+
+
+@jobs.get("", summary="List jobs, newest first", responses={200: JobPage})
+def listed(query: ListQuery) -> Response:
+    """Answer one page; `next_cursor` asks for the one after it."""
+    wanted = JobFilter(**query.model_dump(exclude={"limit", "cursor"}))
+    page = services().job_list.page(owner(), wanted, limit=query.limit, before=query.cursor)
+    return answer_json(
+        JobPage(
+            data=tuple(JobView.of(job) for job in page.jobs),
+            next_cursor=page.next_cursor,
+            has_more=page.next_cursor is not None,
+        )
+    )
+
+
+@jobs.get("/<job_id>", summary="Follow a job", responses={200: JobView, 304: None})
+def read(path: JobPath, query: WaitQuery) -> Response:
+    """Answer the job; with `wait`, as soon as it is over.
+
+    With `wait` and `If-None-Match`, as soon as it is another than the one of that ETag.
+    """
+    job = own_job(path.job_id)
+    known = request.if_none_match
+
+    def is_news(job: Job) -> bool:
+        return job.status.is_final or (bool(known) and not known.contains(etag_of(_shown(job))))
+
+    if query.wait and not is_news(job):
+        job = _waited(job, is_news, query.wait)
+    answer = answer_json(_shown(job), with_etag=True)
+    answer.make_conditional(request)
     return answer
 
 
-@jobs.get("", summary="List jobs, newest first")
-def listed(query: ListQuery) -> Response:
-    """Answer one page; `next_cursor` asks for the one after it."""
-    found = services().store.newest(ANONYMOUS, limit=query.limit + 1, before=query.cursor)
-    page = found[: query.limit]
-    has_more = len(found) > query.limit
-    return jsonify(
-        data=[job_json(job, queue_position=None) for job in page],
-        has_more=has_more,
-        next_cursor=page[-1].id if has_more else None,
-    )
+@jobs.post("/<job_id>/cancel", summary="Cancel a job", responses={202: JobView})
+def cancel(path: JobPath) -> Response:
+    """Withdraw a job; a worker that has it is free within seconds."""
+    found = services()
+    job = own_job(path.job_id)
+    if job.status is not JobStatus.CANCELED:
+        job = found.store.update(job.id, _canceled)
+        bring_up_to_date(found.files, job)
+    return answer_json(_shown(job), status=HTTPStatus.ACCEPTED)
 
 
-@jobs.get("/<job_id>", summary="Follow a job")
-def read(path: JobPath, query: WaitQuery) -> Response:
-    """Answer the job; with `wait`, as soon as it is over."""
-    watcher = services().watcher
-    job = watcher.wait(path.job_id, lambda job: job.status.is_final, seconds=query.wait)
-    return jsonify(_shown(job))
-
-
-@jobs.get("/<job_id>/transcript", summary="Fetch the transcript")
-def transcript(path: JobPath, query: TranscriptQuery) -> Response:
-    """Render the transcript of a job that succeeded; 409 while it did not."""
-    if query.format not in RENDERINGS:
-        msg = f"unknown format {query.format!r}; known are: {', '.join(RENDERINGS)}"
-        raise UnknownFormat(msg)
-    job = services().store.get(path.job_id)
-    try:
-        stored = services().files.open_transcript(job)
-    except TranscriptNotReady as error:
-        answer = problem(HTTPStatus.CONFLICT, error.code, error.message)
-        body = {**(answer.get_json() or {}), "job_status": str(job.status)}
-        return Response(jsonify(body).data, status=409, content_type=answer.content_type)
-    with stored:
-        found = Transcript.model_validate_json(stored.read())
-    options = CueOptions.model_validate(query.model_dump(exclude={"format"}))
-    content = render(found, query.format, options)
-    return Response(content, mimetype=RENDERINGS[query.format].media_type)
+@jobs.post("/<job_id>/retry", summary="Run a job again", responses={202: JobView})
+def retry(path: JobPath) -> Response:
+    """Queue a job that failed or was canceled once more, with all its attempts."""
+    found = services()
+    job = found.store.update(own_job(path.job_id).id, Job.retried)
+    bring_up_to_date(found.files, job)
+    found.queue.send(job.id, job.options.priority)
+    return answer_json(_shown(job), status=HTTPStatus.ACCEPTED)
 
 
 @jobs.delete("/<job_id>", summary="Delete a job and all its files", responses={204: None})
 def delete(path: JobPath) -> tuple[str, int]:
     """Cancel the job if it runs, purge media and transcripts; afterwards it answers 410."""
     found = services()
-    job = found.store.get(path.job_id)
+    job = own_job(path.job_id)
     # Files first: if storage is away, the job is still there to be deleted again. A worker that
     # holds the job sees at its next sign of progress that it is gone, and clears up after itself.
-    found.files.purge(job.id)
+    found.files.purge(job)
     found.store.purge(job.id)
     return "", HTTPStatus.NO_CONTENT
 
 
-def _shown(job: Job) -> dict[str, Any]:
+def _waited(job: Job, until: Callable[[Job], bool], seconds: float) -> Job:
+    watcher = services().watcher
+    with watcher.place():
+        client = request.environ.get("gunicorn.socket")
+        return watcher.wait(job.id, until, seconds=seconds, client=client)
+
+
+def _canceled(job: Job) -> Job:
+    return job if job.status is JobStatus.CANCELED else job.canceled()
+
+
+def _accepted(named: Named) -> Response:
+    job, waited = named.job, _preferred_wait()
+    if waited:
+        job = _waited(job, lambda job: job.status.is_final, waited)
+    is_over = bool(waited) and job.status.is_final
+    answer = answer_json(_shown(job), status=HTTPStatus.OK if is_over else HTTPStatus.ACCEPTED)
+    answer.headers["Location"] = url_for("jobs.read", job_id=job.id)
+    if waited:
+        answer.headers["Preference-Applied"] = f"wait={waited:g}"
+    if not is_over:
+        answer.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
+    if named.is_replay:
+        answer.headers["Idempotent-Replayed"] = "true"
+    return answer
+
+
+def _preferred_wait() -> float:
+    """Return the seconds of `Prefer: wait=…` (RFC 7240), as far as we go with it."""
+    found = _WAIT.search(request.headers.get("Prefer", ""))
+    return min(float(found.group(1)), MAX_WAIT_SECONDS) if found else 0.0
+
+
+def _shown(job: Job) -> JobView:
     is_queued = job.status is JobStatus.QUEUED
-    position = services().store.queue_position(job) if is_queued else None
-    return job_json(job, queue_position=position)
+    return JobView.of(
+        job, queue_position=services().store.queue_position(job) if is_queued else None
+    )

@@ -27,9 +27,11 @@ MAX_FIELDS_BYTES = 1024 * 1024  # all fields together
 class Sink(Protocol):
     """Where the bytes of the file go."""
 
-    written_bytes: int
+    @property
+    def written_bytes(self) -> int:
+        """How many bytes came so far."""
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | bytearray) -> None:
         """Take the next bytes."""
 
 
@@ -156,6 +158,7 @@ def _events(request: Request) -> Iterator[Event]:
     decoder = MultipartDecoder(
         boundary.encode("latin-1", "replace"), max_form_memory_size=MAX_FIELDS_BYTES
     )
+    chunks = body_of(request)
     at_end = False
     try:
         while True:
@@ -167,14 +170,30 @@ def _events(request: Request) -> Iterator[Event]:
                 continue
             if at_end:
                 raise MalformedRequest(_BROKEN_OFF)
-            chunk = request.stream.read(CHUNK_BYTES)
-            at_end = not chunk
-            decoder.receive_data(chunk or None)
-    except (ValueError, OSError, ClientDisconnected, ParseException) as error:
+            chunk = next(chunks, None)
+            at_end = chunk is None
+            decoder.receive_data(chunk)
+    except ValueError as error:
         raise MalformedRequest(_BROKEN_OFF) from error
     except RequestEntityTooLarge as error:
         msg = "the head of a form part is too large"
         raise TooLarge(msg) from error
 
 
-_BROKEN_OFF = "the form breaks off or is no valid multipart/form-data"
+def body_of(request: Request) -> Iterator[bytes]:
+    """Yield a body as it arrives.
+
+    Raises:
+        MalformedRequest: it breaks off.
+    """
+    while True:
+        try:
+            chunk = request.stream.read(CHUNK_BYTES)
+        except (ValueError, OSError, ClientDisconnected, ParseException) as error:
+            raise MalformedRequest(_BROKEN_OFF) from error
+        if not chunk:
+            return
+        yield chunk
+
+
+_BROKEN_OFF = "the body breaks off or is not what its content type says"

@@ -1,45 +1,53 @@
-"""Answer every error in one shape: RFC 9457 problems, or `{"detail": …}` on the drop-in routes."""
+"""Answer every error in the shape of the route that was called."""
 
 import logging
 from http import HTTPStatus
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, g, jsonify, make_response, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from jobs.errors import (
-    EmptyMedia,
-    IllegalMove,
-    InvalidOptions,
-    JobNotFound,
-    JobPurged,
-    MalformedRequest,
-    RequestError,
-    ServiceError,
-    TooLarge,
-    TranscriptNotReady,
-    Unavailable,
-    UnknownFormat,
-    UnknownModel,
-    UnsupportedRequest,
-)
+from api.faces import Face, face
+from api.waiting import ClientGone
+from jobs import errors
+from jobs.errors import InvalidOptions, RateExceeded, RequestError, ServiceError, Unavailable
 
 STATUS_OF: dict[type[ServiceError], HTTPStatus] = {
-    MalformedRequest: HTTPStatus.BAD_REQUEST,
-    EmptyMedia: HTTPStatus.BAD_REQUEST,
-    UnknownFormat: HTTPStatus.BAD_REQUEST,
-    UnknownModel: HTTPStatus.BAD_REQUEST,
-    JobNotFound: HTTPStatus.NOT_FOUND,
-    IllegalMove: HTTPStatus.CONFLICT,
-    TranscriptNotReady: HTTPStatus.CONFLICT,
-    JobPurged: HTTPStatus.GONE,
-    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    UnsupportedRequest: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    InvalidOptions: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
+    errors.EmptyMedia: HTTPStatus.BAD_REQUEST,
+    errors.UnknownFormat: HTTPStatus.BAD_REQUEST,
+    errors.UnknownModel: HTTPStatus.BAD_REQUEST,
+    errors.NotAuthenticated: HTTPStatus.UNAUTHORIZED,
+    errors.NotAllowed: HTTPStatus.FORBIDDEN,
+    errors.JobNotFound: HTTPStatus.NOT_FOUND,
+    errors.UploadNotFound: HTTPStatus.NOT_FOUND,
+    errors.UploadStalled: HTTPStatus.REQUEST_TIMEOUT,
+    errors.IllegalMove: HTTPStatus.CONFLICT,
+    errors.TranscriptNotReady: HTTPStatus.CONFLICT,
+    errors.SubmissionInProgress: HTTPStatus.CONFLICT,
+    errors.UploadIncomplete: HTTPStatus.CONFLICT,
+    errors.UploadUsed: HTTPStatus.CONFLICT,
+    errors.MediaNotKept: HTTPStatus.CONFLICT,
+    errors.JobPurged: HTTPStatus.GONE,
+    errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedRequest: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.InvalidOptions: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InvalidSource: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.SourceBlocked: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.RateExceeded: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooManyUploads: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooManyWaiting: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 RETRY_AFTER_SECONDS = 5
+_CLIENT_CLOSED_REQUEST = 499  # as nginx calls it
+# What OpenAI's clients call an error, by status; anything else is a fault of the request.
+_OPENAI_TYPES = {429: "rate_limit_error", 401: "authentication_error", 403: "permission_error"}
 
 log = logging.getLogger(__name__)
+
+Faults = tuple[tuple[str, str, str], ...]  # (pointer, code, detail) of each
 
 
 def status_of(error: ServiceError) -> HTTPStatus:
@@ -49,46 +57,59 @@ def status_of(error: ServiceError) -> HTTPStatus:
     return STATUS_OF.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def problem(
-    status: int, code: str, detail: str, *, problems: tuple[tuple[str, str, str], ...] = ()
-) -> Response:
+def problem(status: int, code: str, detail: str, *, faults: Faults = ()) -> Response:
     """Return an error answer in the shape of the route that was called."""
-    if _is_drop_in():
-        # Clients of the replaced service send 422 and 5xx again; what is wrong stays wrong.
+    shape = face()
+    if shape is not Face.NATIVE and status in (422, 415):
+        # Clients of the replaced service send 422 again; what is wrong stays wrong.
+        status = HTTPStatus.BAD_REQUEST
+    if shape is Face.DROP_IN:
         answer = jsonify({"detail": detail})
-        answer.status_code = 400 if status in (HTTPStatus.UNPROCESSABLE_ENTITY, 415) else status
+    elif shape is Face.OPENAI:
+        answer = jsonify({"error": openai_error(status, code, detail, faults=faults)})
     else:
-        body: dict[str, object] = {
-            "type": "about:blank",
-            "title": HTTPStatus(status).phrase,
-            "status": int(status),
-            "code": code,
-            "detail": detail,
-            "instance": request.path,
-        }
-        if problems:
-            names = ("pointer", "code", "detail")
-            body["errors"] = [dict(zip(names, fault, strict=True)) for fault in problems]
-        answer = jsonify(body)
-        answer.status_code = status
+        answer = jsonify(_problem_json(status, code, detail, faults))
         answer.content_type = "application/problem+json"
-    if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE):
-        # The body may not have been read to its end; what is left must not be the next request.
-        answer.headers["Connection"] = "close"
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    answer.status_code = status
+    if status in (429, 503):
         answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status == HTTPStatus.UNAUTHORIZED:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="whisperline"'
     return answer
 
 
+def openai_error(status: int, code: str, detail: str, *, faults: Faults = ()) -> dict[str, object]:
+    """Return what stands under `error` in an answer to OpenAI's clients."""
+    kind = "server_error" if status >= 500 else _OPENAI_TYPES.get(status, "invalid_request_error")
+    param = faults[0][0].strip("/").partition("/")[0] or None if faults else None
+    return {"message": detail, "type": kind, "param": param, "code": code}
+
+
+def _problem_json(status: int, code: str, detail: str, faults: Faults) -> dict[str, object]:
+    body: dict[str, object] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "code": code,
+        "detail": detail,
+        "instance": request.path,
+        "request_id": g.get("request_id"),
+    }
+    if faults:
+        names = ("pointer", "code", "detail")
+        body["errors"] = [dict(zip(names, fault, strict=True)) for fault in faults]
+    return body
+
+
 def validation_problem(error: ValidationError) -> Response:
-    """Answer a path or query that its model refuses."""
+    """Answer a request whose path, query or body a model refuses."""
     faults = faults_of(error)
     return problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", sentence(faults), problems=faults
+        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", sentence(faults), faults=faults
     )
 
 
-def faults_of(error: ValidationError) -> tuple[tuple[str, str, str], ...]:
+def faults_of(error: ValidationError) -> Faults:
     """Return (pointer, code, detail) of everything that a pydantic model refused."""
     return tuple(
         (
@@ -100,7 +121,7 @@ def faults_of(error: ValidationError) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def sentence(faults: tuple[tuple[str, str, str], ...]) -> str:
+def sentence(faults: Faults) -> str:
     """Return one line that says what is wrong with which option."""
     return "; ".join(
         f"{pointer.lstrip('/')}: {detail}" if pointer != "/" else detail
@@ -110,31 +131,39 @@ def sentence(faults: tuple[tuple[str, str, str], ...]) -> str:
 
 def register(app: Flask) -> None:
     """Make the app answer its errors this way."""
-
-    @app.errorhandler(ServiceError)
-    def ours(error: ServiceError) -> Response:
-        status = status_of(error)
-        if not isinstance(error, RequestError):
-            # One line: while a dependency is away, every request comes by here.
-            log.warning("%s: %s (%r)", error.code, error, error.__cause__)
-        faults = error.problems if isinstance(error, InvalidOptions) else ()
-        return problem(status, error.code, error.message, problems=faults)
-
-    @app.errorhandler(HTTPException)
-    def werkzeugs(error: HTTPException) -> Response:
-        if error.response is not None:
-            return app.make_response(error.response)  # made by `validation_problem`
-        status = HTTPStatus(error.code or 500)
-        answer = problem(status, status.name.lower(), error.description or status.description)
-        if (allowed := dict(error.get_headers()).get("Allow")) is not None:
-            answer.headers["Allow"] = allowed
-        return answer
-
-    @app.errorhandler(Exception)
-    def bug(error: Exception) -> Response:
-        log.error("unhandled", exc_info=error)
-        return problem(500, "internal", "a fault of this service; its log says more")
+    app.register_error_handler(ServiceError, _ours)
+    app.register_error_handler(HTTPException, _werkzeugs)
+    app.register_error_handler(ClientGone, _gone)
+    app.register_error_handler(Exception, _bug)
 
 
-def _is_drop_in() -> bool:
-    return request.path in ("/asr", "/detect-language")
+def _ours(error: ServiceError) -> Response:
+    if not isinstance(error, RequestError):
+        # One line: while a dependency is away, every request comes by here.
+        log.warning("%s: %s (%r)", error.code, error, error.__cause__)
+    faults = error.problems if isinstance(error, InvalidOptions) else ()
+    answer = problem(status_of(error), error.code, error.message, faults=faults)
+    if isinstance(error, RateExceeded):
+        answer.headers["Retry-After"] = str(error.retry_after_seconds)
+        g.requests_left, g.rate_reset_seconds = 0, error.retry_after_seconds
+    return answer
+
+
+def _werkzeugs(error: HTTPException) -> Response:
+    if error.response is not None:
+        return make_response(error.response)  # made by `validation_problem`
+    status = HTTPStatus(error.code or 500)
+    answer = problem(status, status.name.lower(), error.description or status.description)
+    for name, value in error.get_headers():
+        if name in ("Allow", "Content-Range"):
+            answer.headers[name] = value
+    return answer
+
+
+def _gone(error: ClientGone) -> Response:
+    return Response(status=_CLIENT_CLOSED_REQUEST)  # nobody reads it; for the access log
+
+
+def _bug(error: Exception) -> Response:
+    log.error("unhandled", exc_info=error)
+    return problem(500, "internal", "a fault of this service; its log says more")

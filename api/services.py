@@ -1,17 +1,30 @@
 """Hand the views what they work with."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flask import current_app
 
+from api.connections import Slots
+from api.key_ring import KeyRing
 from api.settings import ApiSettings
 from api.waiting import JobWatcher
+from jobs.attachments import Attachments
+from jobs.figures import Figures
 from jobs.files import JobFiles
+from jobs.heard import Heard
+from jobs.listing import JobList
+from jobs.media_reading import MediaReader
+from jobs.presigning import Presigner
 from jobs.queue import JobQueue
+from jobs.reservations import Reservations
 from jobs.store import JobStore
+from jobs.upload_parts import UploadParts
+from jobs.uploads import Uploads
 from jobs.workers import WorkerRegistry
 
-ANONYMOUS = "anonymous"  # the owner of every job while no keys are configured
+if TYPE_CHECKING:
+    from api.rate import RequestRate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +32,23 @@ class Services:
     """Everything outside this process that a view may reach."""
 
     settings: ApiSettings
+    keys: KeyRing
+    rate: "RequestRate"
     store: JobStore
+    job_list: JobList
+    reservations: Reservations
+    attachments: Attachments
+    heard: Heard
     files: JobFiles
+    media: MediaReader
+    uploads: Uploads
+    upload_parts: UploadParts
+    presigner: Presigner
+    figures: Figures
     queue: JobQueue
     workers: WorkerRegistry
     watcher: JobWatcher
+    receiving: Slots  # uploads at once
 
 
 def services() -> Services:

@@ -1,53 +1,93 @@
 """Let requests wait for jobs: one Redis subscription for all of them in this process."""
 
 import logging
+import socket
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import redis
 
+from api.connections import Slots, hang_ups
 from jobs.errors import Unavailable
 from jobs.job import Job
 from jobs.redis_client import redis_errors
 from jobs.store import CHANGES, JobStore
 
-# A waiter looks at its job this often even if nothing is announced: what is published while the
-# subscription is being renewed is lost for good.
-LOOK_SECONDS = 5.0
+# A waiter looks at its job this often even if nothing is announced. What is published while the
+# subscription is being renewed is lost, so everybody looks when there is a new one.
+LOOK_SECONDS = 20.0
 
 log = logging.getLogger(__name__)
+
+
+class ClientGone(Exception):
+    """The client hung up; nobody reads what is answered."""
 
 
 class JobWatcher:
     """Wakes the waiters of a job when its record changes."""
 
-    def __init__(self, client: "redis.Redis", store: JobStore) -> None:
+    def __init__(self, client: "redis.Redis", store: JobStore, *, most_waiters: int) -> None:
+        """Watch the jobs of a store.
+
+        Args:
+            client: of the Redis that announces changes.
+            store: where the jobs are.
+            most_waiters: requests that may wait at once; each holds a thread of this process.
+        """
         self._redis = client
         self._store = store
+        self._places = Slots(most_waiters)
         self._lock = threading.Lock()
         self._waiters: dict[str, set[threading.Event]] = defaultdict(set)
         self._thread: threading.Thread | None = None
 
-    def wait(self, job_id: str, until: Callable[[Job], bool], *, seconds: float) -> Job:
+    def place(self) -> ExitStack:
+        """Take a place among the waiters; leaving the context or `close()` gives it back.
+
+        Raises:
+            TooManyWaiting: there is none.
+        """
+        return self._places.take()
+
+    def wait(
+        self,
+        job_id: str,
+        until: Callable[[Job], bool],
+        *,
+        seconds: float,
+        client: socket.socket | None = None,
+    ) -> Job:
         """Return the job as soon as `until` holds, or as it is after `seconds`.
+
+        Args:
+            job_id: which job.
+            until: asked whenever the job changed, in any way.
+            seconds: to wait at most.
+            client: whose hanging up ends the wait.
 
         Raises:
             JobNotFound, JobPurged: there is no (longer a) record.
             StoreUnavailable: Redis is away.
+            ClientGone: nobody waits any longer.
         """
         deadline = time.monotonic() + seconds
         changed = threading.Event()
         self._listen_for(job_id, changed)
         try:
-            while True:
-                changed.clear()  # before the look, so that no change falls between the two
-                job = self._store.get(job_id)
-                left = deadline - time.monotonic()
-                if until(job) or left <= 0:
-                    return job
-                changed.wait(min(left, LOOK_SECONDS))
+            with hang_ups.watch(client, on_gone=changed.set) as gone:
+                while True:
+                    changed.clear()  # before the look, so that no change falls between the two
+                    job = self._store.get(job_id)
+                    left = deadline - time.monotonic()
+                    if until(job) or left <= 0:
+                        return job
+                    if gone.is_set():
+                        raise ClientGone
+                    changed.wait(min(left, LOOK_SECONDS))
         finally:
             self._forget(job_id, changed)
 
@@ -77,6 +117,7 @@ class JobWatcher:
     def _wake_until_error(self) -> None:
         with redis_errors(), self._pubsub() as subscription:
             subscription.subscribe(CHANGES)
+            self._wake_all()
             while True:
                 message = subscription.get_message(timeout=30.0)
                 if message is not None:
@@ -87,6 +128,12 @@ class JobWatcher:
             ignore_subscribe_messages=True
         )
         return subscription
+
+    def _wake_all(self) -> None:
+        with self._lock:
+            for waiters in self._waiters.values():
+                for waiter in waiters:
+                    waiter.set()
 
     def _wake(self, job_id: str) -> None:
         with self._lock:

@@ -4,34 +4,79 @@ Nothing is connected here: clients open their connections with the first request
 that serves it.
 """
 
+import logging
+
+from api import key_ring
 from api.app import create_app
+from api.connections import Slots
+from api.key_ring import KeyRing
+from api.rate import RequestRate
+from api.request_ids import RequestIds
 from api.services import Services
 from api.settings import ApiSettings
 from api.waiting import JobWatcher
-from jobs import files as s3
 from jobs import queue as broker
 from jobs import redis_client
+from jobs import s3_client as s3
+from jobs.attachments import Attachments
+from jobs.figures import Figures
 from jobs.files import JobFiles
+from jobs.heard import Heard
+from jobs.key_files import KeyFiles
+from jobs.listing import JobList
 from jobs.logs import configure_logging
+from jobs.media_reading import MediaReader
+from jobs.presigning import Presigner
 from jobs.queue import JobQueue
+from jobs.reservations import Reservations
 from jobs.settings import load_settings
 from jobs.store import JobStore
+from jobs.upload_parts import UploadParts
+from jobs.uploads import Uploads
 from jobs.workers import WorkerRegistry
 
 configure_logging()
+for _handler in logging.getLogger().handlers:
+    _handler.addFilter(RequestIds())
 _settings = load_settings(ApiSettings)
-_redis = redis_client.connect(
-    _settings.redis_url.get_secret_value(), max_connections=2 * _settings.api_threads
+_redis_url = _settings.redis_url.get_secret_value()
+_redis = redis_client.connect(_redis_url, max_connections=2 * _settings.api_threads)
+_store = JobStore(_redis, retention_days=_settings.retention_days)
+_s3 = s3.connect(_settings)
+# Signs addresses for clients, as they reach storage; never used to connect.
+_public_s3 = s3.connect(
+    _settings.model_copy(
+        update={"s3_endpoint_url": _settings.s3_public_endpoint_url or _settings.s3_endpoint_url}
+    )
 )
-_store = JobStore(_redis)
+
+if _settings.allow_anonymous:
+    logging.getLogger(__name__).warning(
+        "ALLOW_ANONYMOUS=true: while there are no API keys, this service is open to everybody"
+    )
 
 app = create_app(
     Services(
         settings=_settings,
+        keys=KeyRing(
+            key_ring.keys_in(tuple(key.get_secret_value() for key in _settings.api_keys)),
+            KeyFiles(_s3, _settings.s3_bucket),
+        ),
+        rate=RequestRate(_redis, _redis_url, per_minute=_settings.requests_per_minute),
         store=_store,
-        files=JobFiles(s3.connect(_settings), _settings.s3_bucket),
+        job_list=JobList(_redis, _store),
+        reservations=Reservations(_redis),
+        attachments=Attachments(_redis, _store),
+        heard=Heard(_redis),
+        files=JobFiles(_s3, _settings.s3_bucket),
+        media=MediaReader(_s3, _settings.s3_bucket),
+        uploads=Uploads(_redis),
+        upload_parts=UploadParts(_s3, _settings.s3_bucket),
+        presigner=Presigner(_public_s3, _settings.s3_bucket),
+        figures=Figures(_redis),
         queue=JobQueue(broker.connect(_settings), _redis),
         workers=WorkerRegistry(_redis),
-        watcher=JobWatcher(_redis, _store),
+        watcher=JobWatcher(_redis, _store, most_waiters=_settings.most_waiters),
+        receiving=Slots(_settings.most_uploads),
     )
 )

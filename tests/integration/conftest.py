@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from deploy.local.processes import Process, wait_until
+from deploy.local.servers import free_ports
 from deploy.local.stack import Stack
+from tests.integration.second_api import SecondApi
 
 Submit = Callable[..., dict[str, Any]]
 
@@ -24,15 +26,31 @@ def api(stack: Stack) -> Iterator[httpx.Client]:
     process.stop()
 
 
+@pytest.fixture(scope="module")
+def start_second_api(stack: Stack) -> Iterator[Callable[..., SecondApi]]:
+    """A function that starts one more API with settings of its own; stopped after the module."""
+    started: list[Process] = []
+
+    def start(**variables: str) -> SecondApi:
+        (port,) = free_ports(1)
+        process = stack.start_api(port=port, variables={"API_PROCESSES": "1", **variables})
+        started.append(process)
+        return SecondApi(url=f"http://127.0.0.1:{port}", process=process)
+
+    yield start
+    for process in started:
+        process.stop()
+
+
 @pytest.fixture
-def start_worker(stack: Stack) -> Iterator[Callable[[], Process]]:
+def start_worker(stack: Stack) -> Iterator[Callable[..., Process]]:
     """A function that starts one more stand-in worker; all are stopped after the test."""
     started: list[Process] = []
 
-    def start() -> Process:
+    def start(**variables: str) -> Process:
         name = f"stand-in-{len(stack.processes)}"
         command = [sys.executable, "-m", "tests.integration.stand_in_worker"]
-        process = stack.start(name, command, variables={"WORKER_NAME": f"{name}@test"})
+        process = stack.start(name, command, variables={"WORKER_NAME": f"{name}@test", **variables})
         started.append(process)
         wait_until(stack.has_worker, process, within_seconds=60)
         return process
@@ -63,7 +81,9 @@ def ended(api: httpx.Client) -> Callable[[str], dict[str, Any]]:
     def wait(job_id: str, *, within_seconds: float = 60) -> dict[str, Any]:
         deadline = time.monotonic() + within_seconds
         while True:
-            job: dict[str, Any] = api.get(f"/v1/jobs/{job_id}", params={"wait": 10}).json()
+            answer = api.get(f"/v1/jobs/{job_id}", params={"wait": 10})
+            assert answer.status_code == 200, answer.text
+            job: dict[str, Any] = answer.json()
             if job["status"] in ("succeeded", "failed", "canceled"):
                 return job
             assert time.monotonic() < deadline, job

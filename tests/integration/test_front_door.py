@@ -3,7 +3,6 @@
 import json
 import socket
 from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
@@ -77,7 +76,7 @@ def _stored(files: JobFiles) -> int:
 @pytest.mark.parametrize(
     ("content_type", "body", "status"),
     [
-        ("application/json", b"{}", 415),
+        ("text/plain", b"{}", 415),
         ("multipart/form-data; boundary=x", b"nothing of the kind", 400),
         ("multipart/form-data; boundary=x", b"--x--\r\n", 400),
         ("multipart/form-data", b"", 415),
@@ -103,7 +102,7 @@ def test_an_empty_file_is_refused(api: httpx.Client) -> None:
     [
         ("../../etc/passwd", "passwd"),
         ("C:\\Users\\me\\talk.mp3", "talk.mp3"),
-        ("é" * 300 + ".mp3", "é" * 251 + ".mp3"),
+        ("é" * 300 + ".mp3", "é" * 196 + ".mp3"),
         ("..", "media"),
     ],
 )
@@ -126,7 +125,7 @@ def test_a_file_name_is_shown_without_folders_and_never_too_long(
         ("/v1/jobs?unknown=1", 422, "invalid_request"),
         ("/v1/jobs?cursor=nope", 422, "invalid_request"),
         ("/nowhere", 404, "not_found"),
-        ("/v1/jobs/" + "x" * 300, 422, "invalid_request"),
+        ("/v1/jobs/" + "x" * 300, 404, "job_not_found"),
     ],
 )
 def test_every_error_has_the_same_shape(
@@ -199,79 +198,10 @@ def test_health_tells_of_workers_and_ready_of_the_stores(
     assert api.get("/").json()["status"] == "running"
 
 
-def asr(
-    api: httpx.Client, content: bytes = SCRIPT, /, *, where: str = "params", **fields: str
-) -> httpx.Response:
-    """Call with fields in the query (`params`) or in the form (`data`)."""
-    request: dict[str, Any] = {where: fields}
-    return api.post("/asr", files={"audio_file": ("a.wav", content)}, timeout=60, **request)
-
-
-def test_asr_answers_json_like_the_replaced_service(
-    api: httpx.Client, start_worker: StartWorker
-) -> None:
-    start_worker()
-
-    answer = asr(api).json()
-
-    assert answer["text"] == answer["segments"]
-    assert answer["segments"][0]["text"] == "hello"
-    assert answer["segments"][0]["speaker"] == "SPEAKER_00"
-    assert answer["word_segments"][0]["word"] == "hello"
-    assert answer["language"] == "en"
-
-
-@pytest.mark.parametrize("where", ["params", "data"])
-def test_asr_takes_options_from_query_and_form(
-    api: httpx.Client, start_worker: StartWorker, where: str
-) -> None:
-    start_worker()
-
-    wrapped = asr(api, where=where, output_format="srt", encode="true")
-    bare = asr(api, where=where, output="srt", output_format="json")
-    text = asr(api, where=where, output="text")
-
-    assert "hello" in wrapped.json()["srt"]
-    assert bare.text.startswith("1\n00:00:00,000 --> ")
-    assert bare.headers["content-type"].startswith("application/x-subrip")
-    assert "hello" in text.text
-
-
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ({"model": "huge"}, "unknown model"),
-        ({"language": "klingon"}, "unknown language"),
-        ({"output": "pdf"}, "output format"),
-        ({"min_speakers": "3", "max_speakers": "2"}, "min_speakers"),
-    ],
-)
-@pytest.mark.parametrize("where", ["params", "data"])
-def test_asr_refuses_what_is_wrong_as_400_with_a_detail(
-    api: httpx.Client, fields: dict[str, str], said: str, where: str
-) -> None:
-    answer = asr(api, where=where, **fields)
-
-    assert answer.status_code == 400
-    assert answer.json().keys() == {"detail"}
-    assert said in answer.json()["detail"]
-
-
-def test_asr_says_failed_to_decode_audio_where_that_is_what_happened(
-    api: httpx.Client, start_worker: StartWorker
-) -> None:
-    start_worker()
-
-    answer = asr(api, b"no script")
-
-    assert answer.status_code == 400
-    assert "failed to decode audio" in answer.json()["detail"]
-
-
 @pytest.mark.parametrize("body", [b"zz\r\n", b"-5\r\n", b"5\r\nabcdeXX", b"a\r\nabc"])
 def test_a_broken_chunk_is_the_clients_fault(stack: Stack, api: httpx.Client, body: bytes) -> None:
     head = (
-        b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
         b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
     )
     with socket.create_connection(("127.0.0.1", stack.ports.api), timeout=10) as client:

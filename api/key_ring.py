@@ -1,0 +1,77 @@
+"""Say whose request it is: the owner behind a key."""
+
+import hmac
+import logging
+import threading
+import time
+
+from jobs.errors import Unavailable
+from jobs.key_files import KeyFiles, KeyHash, hash_of
+
+ANONYMOUS = "anonymous"  # the owner of every job while there are no keys
+LOOK_SECONDS = 5.0  # a new key works, and a revoked one no longer, after this long
+
+log = logging.getLogger(__name__)
+
+
+class KeyRing:
+    """All keys: those of the settings, and those in storage, read every LOOK_SECONDS."""
+
+    def __init__(self, fixed: list[KeyHash], files: KeyFiles) -> None:
+        self._fixed = fixed
+        self._files = files
+        self._lock = threading.Lock()
+        self._stored: list[KeyHash] | None = None  # None: never read
+        self._looked = 0.0  # monotonic second of the last look
+
+    def owner_of(self, key: str) -> str | None:
+        """Return the owner that a key belongs to; None: nobody's.
+
+        Raises:
+            StorageUnavailable: the keys were never read, and cannot be.
+        """
+        sha256 = hash_of(key)
+        owner: str | None = None
+        # All of them are compared, each in constant time: how long it takes tells nothing.
+        for known in self._keys():
+            if hmac.compare_digest(known.sha256, sha256):
+                owner = known.owner
+        return owner
+
+    def is_empty(self) -> bool:
+        """Whether there is no key at all, so that nobody can have one.
+
+        Raises:
+            StorageUnavailable: the keys were never read, and cannot be. Nobody is let in then.
+        """
+        return not self._keys()
+
+    def _keys(self) -> list[KeyHash]:
+        now = time.monotonic()
+        if self._stored is None or now - self._looked > LOOK_SECONDS:
+            self._look(now)
+        return [*self._fixed, *(self._stored or ())]
+
+    def _look(self, now: float) -> None:
+        # While one request reads, the others go on with what is known, if anything is.
+        if not self._lock.acquire(blocking=self._stored is None):
+            return
+        try:
+            if self._stored is not None and now <= self._looked + LOOK_SECONDS:
+                return  # read while this one waited
+            try:
+                self._stored = self._files.all()
+            except Unavailable:
+                if self._stored is None:
+                    raise
+                log.warning("keys not read; those of before stay good")
+            self._looked = time.monotonic()
+        finally:
+            self._lock.release()
+
+
+def keys_in(settings: tuple[str, ...]) -> list[KeyHash]:
+    """Return the keys that settings name as name:sha256."""
+    return [
+        KeyHash(owner=owner, sha256=sha) for owner, _, sha in (k.partition(":") for k in settings)
+    ]
