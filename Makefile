@@ -6,7 +6,7 @@ override AUDIO := $(value AUDIO)
 export AUDIO # reaches the shell as it is, whatever characters a path has
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models demo up down logs check format test bench lock
+.PHONY: help setup models demo up down logs check format test fuzz bench lock
 
 help: ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/	/' | expand -t 10
@@ -46,8 +46,13 @@ format: setup ## put the code into its form
 test: check models ## everything that needs no GPU, against real servers and real models
 	@$(PY) -m pytest tests/integration tests/end_to_end
 
-bench: models ## accuracy and seconds per stage, beside WhisperX as it comes
+fuzz: setup ## schemathesis over every route for some minutes; FUZZ_EXAMPLES=n each
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} $(PY) -m pytest -q -s --timeout 3700 \
+		tests/integration/test_contract.py -k no_call
+
+bench: models ## accuracy and seconds per stage, beside WhisperX as it comes; submissions
 	@$(PY) -m benchmarks.stages
+	@$(PY) -m benchmarks.submitting
 
 lock: setup ## compile the pinned, hashed requirements anew, one file per image
 	@sh deploy/local/lock.sh
