@@ -3,10 +3,12 @@ PY := .venv/bin/python
 CODE := api client deploy jobs pipeline transcript worker tests benchmarks
 MODELS := tiny.en base segmentation-3.0 campplus
 override AUDIO := $(value AUDIO)
+override DO := $(value DO)
+export DO
 export AUDIO # reaches the shell as it is, whatever characters a path has
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models demo up down logs check format test fuzz bench lock
+.PHONY: help setup models demo up down logs keys check format test fuzz bench lock
 
 help: ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/	/' | expand -t 10
@@ -31,6 +33,9 @@ down: setup ## stop what `make up` started
 
 logs: setup ## follow the logs of `make up`
 	@$(PY) -m deploy.local logs
+
+keys: setup ## keys of `make up`: make keys DO="create speakr", DO=list, DO="revoke speakr"
+	@$(PY) -m deploy.local keys $${DO:-list}
 
 check: setup ## format, lint, types, import contracts, unit tests
 	@.venv/bin/ruff format --check --quiet $(CODE)

@@ -1,4 +1,4 @@
-"""Run the service here, without containers: python -m deploy.local up|down|logs|demo."""
+"""Run the service here, without containers: python -m deploy.local up|down|logs|keys|demo."""
 
 import argparse
 import shutil
@@ -67,6 +67,13 @@ def logs() -> int:
     return subprocess.call([tail, "-n", "20", "-F", *map(str, files)])  # noqa: S603
 
 
+def keys(arguments: list[str]) -> int:
+    """Make, list or revoke API keys of the service that `up` runs."""
+    stack = Stack(directory=UP, ports=Ports.usual(), outlives_us=True, settings=_dotenv())
+    command = [sys.executable, "-m", "api", "keys", *arguments]
+    return subprocess.call(command, cwd=ROOT, env=stack.environment)  # noqa: S603
+
+
 def demo(media: Path | None) -> int:
     """Run the whole service on free ports, transcribe one file over HTTP, and leave nothing."""
     chosen = media or sample_call()
@@ -95,12 +102,14 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("up", "down", "logs"):
         commands.add_parser(name)
+    commands.add_parser("keys").add_argument("arguments", nargs=argparse.REMAINDER)
     commands.add_parser("demo").add_argument("media", nargs="?", type=Path)
     arguments = parser.parse_args()
     actions: dict[str, Callable[[], int]] = {
         "up": up,
         "down": down,
         "logs": logs,
+        "keys": lambda: keys(arguments.arguments),
         "demo": lambda: demo(arguments.media),
     }
     try:
