@@ -63,29 +63,49 @@ def answer_held(receive: Receive, reply: Reply) -> Response:
         TooManyWaiting: before anything is read.
         Whatever `submit_held` raises.
     """
-    found = services()
-    beat_seconds = found.settings.heartbeat_seconds
     with ExitStack() as on_exit:
-        on_exit.enter_context(found.watcher.place())
-        held = submit_held(found, owner(), receive)
-        client = request.environ.get("gunicorn.socket")
-        holding = on_exit.enter_context(Holding(found, held, client=client))
-        job = holding.wait(seconds=beat_seconds)
-        if job.status.is_final:
-            return _whole(job, reply)
-        manner = reply.manner(job)
-        long = _Long(
-            holding=holding,
-            reply=reply,
-            manner=manner,
-            files=found.files,
-            beat_seconds=beat_seconds,
-            environ=request.environ,
-        )
-        answer = _with_head(Response(long.parts()), manner)
-        # However the answer ends, and even if it never begins.
-        answer.call_on_close(on_exit.pop_all().close)
-        return answer
+        return await_end(begin_holding(receive, on_exit), reply, on_exit)
+
+
+def begin_holding(receive: Receive, on_exit: ExitStack) -> Holding:
+    """Take a job in and hold it until `on_exit` closes.
+
+    Raises:
+        TooManyWaiting: before anything is read.
+        Whatever `submit_held` raises.
+    """
+    found = services()
+    on_exit.enter_context(found.watcher.place())
+    held = submit_held(found, owner(), receive)
+    client = request.environ.get("gunicorn.socket")
+    return on_exit.enter_context(Holding(found, held, client=client))
+
+
+def await_end(holding: Holding, reply: Reply, on_exit: ExitStack) -> Response:
+    """Answer when the job is over; after a while, begin before it is.
+
+    Args:
+        holding: of the job.
+        reply: what the answer looks like.
+        on_exit: what lets go of the job; an answer that has begun takes it along.
+    """
+    found = services()
+    job = holding.wait(seconds=found.settings.heartbeat_seconds)
+    if job.status.is_final:
+        return _whole(job, reply)
+    manner = reply.manner(job)
+    long = _Long(
+        holding=holding,
+        reply=reply,
+        manner=manner,
+        files=found.files,
+        beat_seconds=found.settings.heartbeat_seconds,
+        environ=request.environ,
+    )
+    answer = _with_head(Response(long.parts()), manner)
+    # However the answer ends, and even if it never begins.
+    answer.call_on_close(on_exit.pop_all().close)
+    return answer
 
 
 def _whole(job: Job, reply: Reply) -> Response:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from api.json_bodies import read_model
 from api.option_fields import checked_options, options_from_form
-from api.problems import faults_of, sentence
-from api.receiving import OpenMedia, Received, media_named_by, read_json, receive_form
+from api.receiving import OpenMedia, Received, media_named_by, receive_form
 from api.settings import ApiSettings
 from jobs.addresses import is_allowed, parse_target
 from jobs.errors import (
@@ -17,7 +17,6 @@ from jobs.errors import (
     FetchFailed,
     InvalidOptions,
     InvalidSource,
-    MalformedRequest,
     SourceBlocked,
 )
 from jobs.options import JobOptions
@@ -61,15 +60,7 @@ def receive_job(request: Request, open_media: OpenMedia, settings: ApiSettings) 
 
 
 def _receive_source(request: Request, settings: ApiSettings) -> Received:
-    text = read_json(request)
-    try:
-        asked = JobRequest.model_validate_json(text)
-    except ValidationError as error:
-        faults = faults_of(error)
-        if any(code == "json_invalid" for _, code, _ in faults):
-            msg = f"the body is no JSON: {sentence(faults)}"
-            raise MalformedRequest(msg) from error
-        raise InvalidOptions(sentence(faults), problems=faults) from error
+    asked = read_model(request, JobRequest)
     source = _checked_source(asked.source, settings)
     options = checked_options(_merged(asked), models=settings.models)
     return Received(options=options, media=media_named_by(source), source=source)

@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from flask import Request
 
-from api.multipart import MAX_FIELDS_BYTES, FileHead, FormReader, Sink, body_of
-from jobs.errors import EmptyMedia, MalformedRequest, TooLarge
+from api.multipart import FileHead, FormReader, Sink
+from jobs.errors import EmptyMedia, MalformedRequest
 from jobs.job import Media
 from jobs.options import JobOptions
 from jobs.shown_name import shown_name
@@ -87,24 +87,6 @@ def receive_form(
         content_type=form.file.content_type,
     )
     return Received(options=options, media=media)
-
-
-def read_json(request: Request) -> bytes:
-    """Read a JSON body of a bounded size.
-
-    Raises:
-        TooLarge: it is over the limit; no more than that is read.
-        MalformedRequest: it breaks off.
-    """
-    too_large = TooLarge(f"the JSON body is over {MAX_FIELDS_BYTES // 1024} KiB")
-    if (request.content_length or 0) > MAX_FIELDS_BYTES:
-        raise too_large
-    text = bytearray()
-    for chunk in body_of(request):
-        text += chunk
-        if len(text) > MAX_FIELDS_BYTES:
-            raise too_large
-    return bytes(text)
 
 
 def media_named_by(source: Source) -> Media:

@@ -12,16 +12,14 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
 )
 
 from api.access import owner
 from api.answers import answer_json
-from api.problems import faults_of, sentence
-from api.receiving import read_json
+from api.json_bodies import read_model
 from api.request_model import RequestModel
 from api.services import services
-from jobs.errors import InvalidOptions, MalformedRequest, TooLarge
+from jobs.errors import TooLarge
 from jobs.ids import new_id
 from jobs.shown_name import shown_name
 from jobs.source import UPLOAD_ID
@@ -181,15 +179,7 @@ def part_bytes_of(total_bytes: int) -> int:
 
 
 def _asked() -> UploadRequest:
-    text = read_json(request)
-    try:
-        asked = UploadRequest.model_validate_json(text)
-    except ValidationError as error:
-        faults = faults_of(error)
-        if any(code == "json_invalid" for _, code, _ in faults):
-            msg = f"the body is no JSON: {sentence(faults)}"
-            raise MalformedRequest(msg) from error
-        raise InvalidOptions(sentence(faults), problems=faults) from error
+    asked = read_model(request, UploadRequest)
     limit = services().settings.max_media_bytes
     if asked.bytes > limit:
         msg = f"file too large: the limit is {limit // 1024**2} MiB"
