@@ -27,19 +27,28 @@ def create(files: KeyFiles, owner: str) -> int:
 
 def listed(files: KeyFiles) -> int:
     """Show whose keys there are."""
-    for key in files.all():
+    for key in files.read().keys:
         print(key.owner, key.sha256[:_SHOWN], key.created_at)  # noqa: T201
     return 0
 
 
 def revoke(files: KeyFiles, owner: str, beginning: str) -> int:
     """Take keys away: all of an owner, or the one whose hash begins so."""
-    found = [k for k in files.all() if k.owner == owner and k.sha256.startswith(beginning)]
+    found = [k for k in files.read().keys if k.owner == owner and k.sha256.startswith(beginning)]
     if not found:
         return _refused("there is no such key; `python -m api keys list` shows them")
     for key in found:
         files.remove(key)
         sys.stderr.write(f"revoked {key.owner} {key.sha256[:_SHOWN]}\n")
+    return 0
+
+
+def reopen(files: KeyFiles) -> int:
+    """Serve this machine without a key again, once the last one is revoked."""
+    if files.read().keys:
+        return _refused("there are keys; revoke them first")
+    files.reopen()
+    sys.stderr.write("without a key, the service is open again\n")
     return 0
 
 
@@ -50,6 +59,7 @@ def main() -> int:
     actions = things.add_parser("keys").add_subparsers(dest="action", required=True)
     actions.add_parser("create", help="make a key").add_argument("name")
     actions.add_parser("list", help="show whose keys there are")
+    actions.add_parser("reopen", help="serve without keys again, once all are revoked")
     actions.add_parser("hash", help="hash the key on standard input, for API_KEYS")
     revoked = actions.add_parser("revoke", help="take keys away")
     revoked.add_argument("name")
@@ -65,7 +75,7 @@ def main() -> int:
             return create(files, arguments.name)
         if arguments.action == "revoke":
             return revoke(files, arguments.name, arguments.sha256)
-        return listed(files)
+        return reopen(files) if arguments.action == "reopen" else listed(files)
     except Unavailable as error:
         return _refused(error.message)
 

@@ -27,7 +27,7 @@ def register(app: Flask) -> None:
         if request.endpoint is None or is_public(request.path):
             return
         keys = services().keys
-        if keys.is_empty():
+        if keys.is_open():
             # Clients that must send some key, such as OpenAI's, are let in with any.
             if not services().settings.allow_anonymous and not _is_local(request):
                 msg = (

@@ -26,9 +26,9 @@ _REFERENCE = "#/components/schemas/{model}"
 # Which errors any call may meet, by what it does.
 _ALWAYS = (400, 422, 500)
 _IF_GUARDED = (401, 403, 429, 503)
-_IF_ONE_THING = (404, 410)
+_IF_ONE_THING = (404,)
 _IF_BODY = (408, 409, 413, 415)
-_NEEDS_A_STATE = ("/transcript", "/media", "/events", "/cancel", "/retry")
+_NEEDS_A_STATE = ("/transcript", "/media", "/cancel", "/retry", "/complete")
 
 _MEANINGS = {
     400: "what was sent cannot be read, or asks for what does not exist",
@@ -79,15 +79,15 @@ def completed(document: Json) -> Json:
     )
     schemas |= errors["$defs"]
     components["securitySchemes"] = SECURITY_SCHEMES
-    for path, method, operation in _operations(document):
-        _complete(operation, path, has_body=method in ("post", "put"))
+    for path, operation in _operations(document):
+        _complete(operation, path, has_body="requestBody" in operation)
     return document
 
 
-def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+def _operations(document: Json) -> Iterator[tuple[str, Json]]:
     for path, item in document["paths"].items():
-        for method, operation in item.items():
-            yield path, method, operation
+        for operation in item.values():
+            yield path, operation
 
 
 def _complete(operation: Json, path: str, *, has_body: bool) -> None:
@@ -97,6 +97,8 @@ def _complete(operation: Json, path: str, *, has_body: bool) -> None:
     statuses = _errors_of(path, has_body=has_body)
     model, media_type = _ERRORS[face_of(path)]
     responses = operation["responses"]
+    if 422 not in statuses:
+        responses.pop("422", None)  # the library's own
     for status in sorted(statuses):
         found = responses.get(str(status))
         if found is None or "ValidationErrorModel" in str(found):
@@ -118,8 +120,10 @@ def _errors_of(path: str, *, has_body: bool) -> set[int]:
         (not is_public(path), _IF_GUARDED),
         ("{" in path, _IF_ONE_THING),
         (has_body, _IF_BODY),
+        ("{job_id}" in path, (410,)),
         (path.endswith(_NEEDS_A_STATE), (409,)),
         (path == "/v1/jobs" and has_body, (404,)),  # of `source.upload_id`
     ):
         statuses |= set(more if holds else ())
-    return statuses
+    # Clients of the other faces send 422 again; there it is a 400, and so is 415.
+    return statuses if face_of(path) is Face.NATIVE else statuses - {415, 422}

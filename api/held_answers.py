@@ -18,9 +18,10 @@ from flask import Response, request
 from api.access import owner
 from api.connections import abort
 from api.downloads import name_download
+from api.faces import Face, face
 from api.holding import Holding
 from api.job_faults import fault_of
-from api.problems import problem
+from api.problems import error_json, problem
 from api.receiving import Receive
 from api.services import services
 from api.submission import submit_held
@@ -30,6 +31,8 @@ from jobs.files import JobFiles
 from jobs.job import Job
 from jobs.s3_client import storage_errors
 from transcript.transcript import Transcript
+
+_BUG = "a fault of this service; its log says more"
 
 log = logging.getLogger(__name__)
 
@@ -101,8 +104,9 @@ def await_end(holding: Holding, reply: Reply, on_exit: ExitStack) -> Response:
         files=found.files,
         beat_seconds=found.settings.heartbeat_seconds,
         environ=request.environ,
+        face=face(),
     )
-    answer = _with_head(Response(long.parts()), manner)
+    answer = _with_head(Response(long.parts()), manner, job)
     # However the answer ends, and even if it never begins.
     answer.call_on_close(on_exit.pop_all().close)
     return answer
@@ -111,9 +115,11 @@ def await_end(holding: Holding, reply: Reply, on_exit: ExitStack) -> Response:
 def _whole(job: Job, reply: Reply) -> Response:
     fault = fault_of(job)
     if fault is not None:
-        return problem(fault.status, fault.code, fault.detail)
+        refused = problem(fault.status, fault.code, fault.detail)
+        refused.headers["X-Job-ID"] = job.id
+        return refused
     content = reply.content(_transcript_of(job, services().files))
-    return _with_head(Response(content), reply.manner(job))
+    return _with_head(Response(content), reply.manner(job), job)
 
 
 def _transcript_of(job: Job, files: JobFiles) -> Transcript:
@@ -126,8 +132,9 @@ def _transcript_of(job: Job, files: JobFiles) -> Transcript:
         return Transcript.model_validate_json(stored.read())
 
 
-def _with_head(answer: Response, manner: Manner) -> Response:
+def _with_head(answer: Response, manner: Manner, job: Job) -> Response:
     answer.content_type = manner.content_type
+    answer.headers["X-Job-ID"] = job.id  # to look it up, or to delete it, at /v1/jobs
     if manner.filename is not None:
         name_download(answer, "attachment", manner.filename)
     return answer
@@ -143,6 +150,7 @@ class _Long:
     files: JobFiles
     beat_seconds: float
     environ: dict[str, Any]  # of the request
+    face: Face  # whose shape an error has
 
     def parts(self) -> Iterator[bytes]:
         """Yield signs of life, then the rest of the answer."""
@@ -157,10 +165,10 @@ class _Long:
             return
         except ServiceError as error:
             log.warning("%s: %s", error.code, error, extra={"job_id": self.holding.job.id})
-            ending, is_whole = _error(error.message), False
+            ending, is_whole = self._error(503, error.code, error.message), False
         except Exception:
             log.exception("an answer broke off", extra={"job_id": self.holding.job.id})
-            ending, is_whole = _error("a fault of this service; its log says more"), False
+            ending, is_whole = self._error(500, "internal", _BUG), False
         yield ending
         if not is_whole:
             abort(self.environ)
@@ -169,10 +177,9 @@ class _Long:
         """Return what is left to say, and whether it makes the answer whole."""
         fault = fault_of(job)
         if fault is not None:
-            return _error(fault.detail), False
+            return self._error(fault.status, fault.code, fault.detail), False
         content = self.reply.content(_transcript_of(job, self.files))
         return content.removeprefix(self.manner.opening), True
 
-
-def _error(detail: str) -> bytes:
-    return json.dumps({"detail": detail}, ensure_ascii=False).encode()
+    def _error(self, status: int, code: str, detail: str) -> bytes:
+        return json.dumps(error_json(self.face, status, code, detail), ensure_ascii=False).encode()

@@ -17,7 +17,7 @@ from api.job_view import JobPage, JobView
 from api.request_bodies import form_body, header, json_body
 from api.request_model import RequestModel
 from api.services import services
-from api.submission import Named, submit, submit_once
+from api.submission import Named, send_message, submit, submit_once
 from jobs.errors import MalformedRequest
 from jobs.job import Job
 from jobs.ledger import bring_up_to_date
@@ -190,7 +190,7 @@ def retry(path: JobPath) -> Response:
     found = services()
     job = found.store.update(own_job(path.job_id).id, Job.retried)
     bring_up_to_date(found.files, job)
-    found.queue.send(job.id, job.options.priority)
+    send_message(found, job)
     return answer_json(_shown(job), status=HTTPStatus.ACCEPTED)
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 
 from jobs.errors import Unavailable
-from jobs.key_files import KeyFiles, KeyHash, hash_of
+from jobs.key_files import KeyFiles, KeyHash, StoredKeys, hash_of
 
 ANONYMOUS = "anonymous"  # the owner of every job while there are no keys
 LOOK_SECONDS = 5.0  # a new key works, and a revoked one no longer, after this long
@@ -21,7 +21,7 @@ class KeyRing:
         self._fixed = fixed
         self._files = files
         self._lock = threading.Lock()
-        self._stored: list[KeyHash] | None = None  # None: never read
+        self._stored: StoredKeys | None = None  # None: never read
         self._looked = 0.0  # monotonic second of the last look
 
     def owner_of(self, key: str) -> str | None:
@@ -38,19 +38,21 @@ class KeyRing:
                 owner = known.owner
         return owner
 
-    def is_empty(self) -> bool:
-        """Whether there is no key at all, so that nobody can have one.
+    def is_open(self) -> bool:
+        """Whether there never was a key, so that nobody can have one.
 
         Raises:
             StorageUnavailable: the keys were never read, and cannot be. Nobody is let in then.
         """
-        return not self._keys()
+        if self._keys():
+            return False
+        return self._stored is not None and not self._stored.is_closed
 
     def _keys(self) -> list[KeyHash]:
         now = time.monotonic()
         if self._stored is None or now - self._looked > LOOK_SECONDS:
             self._look(now)
-        return [*self._fixed, *(self._stored or ())]
+        return [*self._fixed, *(self._stored.keys if self._stored else ())]
 
     def _look(self, now: float) -> None:
         # While one request reads, the others go on with what is known, if anything is.
@@ -60,7 +62,7 @@ class KeyRing:
             if self._stored is not None and now <= self._looked + LOOK_SECONDS:
                 return  # read while this one waited
             try:
-                self._stored = self._files.all()
+                self._stored = self._files.read()
             except Unavailable:
                 if self._stored is None:
                     raise

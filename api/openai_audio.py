@@ -8,9 +8,8 @@ from flask import Response, request
 from flask_openapi3 import APIBlueprint, Tag
 
 from api import openai_answers
-from api.access import owner
 from api.error_models import OpenAIError
-from api.held_answers import Manner, _Long, _whole, _with_head
+from api.held_answers import Manner, await_end, begin_holding
 from api.holding import Holding
 from api.live_text import LiveText
 from api.openai_answers import OpenAIAnswer
@@ -19,7 +18,6 @@ from api.openai_stream import TranscriptStream
 from api.problems import problem
 from api.request_bodies import form_body
 from api.services import services
-from api.submission import submit_held
 from jobs.errors import EmptyMedia, UnknownModel
 from jobs.job import Job
 from jobs.options import Task
@@ -93,11 +91,11 @@ def translate() -> Response:
 def _answered(task: Task) -> Response:
     asked = Asked(request, services().settings, task)
     with ExitStack() as on_exit:
-        holding = _held(asked, on_exit)
+        holding = begin_holding(asked.receive, on_exit)
         if asked.fields.stream:
             answer = _streamed(holding, asked, on_exit)
         else:
-            answer = _awaited(holding, _Reply(asked=asked), on_exit)
+            answer = await_end(holding, _Reply(asked=asked), on_exit)
     if holding.job.status is JobStatus.CANCELED:
         # OpenAI's clients send again what got a 409, unless they are told.
         answer.headers["X-Should-Retry"] = "false"
@@ -134,30 +132,3 @@ class _Reply:
     def content(self, transcript: Transcript) -> bytes:
         """Return the whole answer."""
         return openai_answers.content(transcript, self.asked.fields, self.asked.task)
-
-
-def _held(asked: Asked, on_exit: ExitStack) -> Holding:
-    found = services()
-    on_exit.enter_context(found.watcher.place())
-    held = submit_held(found, owner(), asked.receive)
-    client = request.environ.get("gunicorn.socket")
-    return on_exit.enter_context(Holding(found, held, client=client))
-
-
-def _awaited(holding: Holding, reply: _Reply, on_exit: ExitStack) -> Response:
-    found = services()
-    job = holding.wait(seconds=found.settings.heartbeat_seconds)
-    if job.status.is_final:
-        return _whole(job, reply)
-    manner = reply.manner(job)
-    long = _Long(
-        holding=holding,
-        reply=reply,
-        manner=manner,
-        files=found.files,
-        beat_seconds=found.settings.heartbeat_seconds,
-        environ=request.environ,
-    )
-    answer = _with_head(Response(long.parts()), manner)
-    answer.call_on_close(on_exit.pop_all().close)
-    return answer

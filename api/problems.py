@@ -45,6 +45,9 @@ _CLIENT_CLOSED_REQUEST = 499  # as nginx calls it
 # What OpenAI's clients call an error, by status; anything else is a fault of the request.
 _OPENAI_TYPES = {429: "rate_limit_error", 401: "authentication_error", 403: "permission_error"}
 
+# Where pydantic's words speak of models rather than of requests.
+_PLAINLY = {"extra_forbidden": "there is no such option"}
+
 log = logging.getLogger(__name__)
 
 Faults = tuple[tuple[str, str, str], ...]  # (pointer, code, detail) of each
@@ -63,19 +66,26 @@ def problem(status: int, code: str, detail: str, *, faults: Faults = ()) -> Resp
     if shape is not Face.NATIVE and status in (422, 415):
         # Clients of the replaced service send 422 again; what is wrong stays wrong.
         status = HTTPStatus.BAD_REQUEST
-    if shape is Face.DROP_IN:
-        answer = jsonify({"detail": detail})
-    elif shape is Face.OPENAI:
-        answer = jsonify({"error": openai_error(status, code, detail, faults=faults)})
-    else:
+    if shape is Face.NATIVE:
         answer = jsonify(_problem_json(status, code, detail, faults))
         answer.content_type = "application/problem+json"
+    else:
+        answer = jsonify(error_json(shape, status, code, detail, faults=faults))
     answer.status_code = status
     if status in (429, 503):
         answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status == HTTPStatus.UNAUTHORIZED:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="whisperline"'
     return answer
+
+
+def error_json(
+    shape: Face, status: int, code: str, detail: str, *, faults: Faults = ()
+) -> dict[str, object]:
+    """Return the body of an error on a face whose errors are plain JSON."""
+    if shape is Face.OPENAI:
+        return {"error": openai_error(status, code, detail, faults=faults)}
+    return {"detail": detail}
 
 
 def openai_error(status: int, code: str, detail: str, *, faults: Faults = ()) -> dict[str, object]:
@@ -115,7 +125,7 @@ def faults_of(error: ValidationError) -> Faults:
         (
             "/" + "/".join(str(part) for part in fault["loc"]),
             fault["type"],
-            fault["msg"].removeprefix("Value error, "),
+            _PLAINLY.get(fault["type"]) or fault["msg"].removeprefix("Value error, "),
         )
         for fault in error.errors(include_url=False, include_context=False, include_input=False)
     )

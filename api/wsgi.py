@@ -40,7 +40,7 @@ for _handler in logging.getLogger().handlers:
     _handler.addFilter(RequestIds())
 _settings = load_settings(ApiSettings)
 _redis_url = _settings.redis_url.get_secret_value()
-_redis = redis_client.connect(_redis_url, max_connections=2 * _settings.api_threads)
+_redis = redis_client.connect(_redis_url)
 _store = JobStore(_redis, retention_days=_settings.retention_days)
 _s3 = s3.connect(_settings)
 # Signs addresses for clients, as they reach storage; never used to connect.

@@ -245,7 +245,7 @@ def _overall(stage: Stage, fraction: float) -> float:
     before = 0.0
     for other, share in _SHARE_OF_STAGE.items():
         if other is stage:
-            return min(1.0, before + share * min(1.0, max(0.0, fraction)))
+            return round(min(1.0, before + share * min(1.0, max(0.0, fraction))), 4)
         before += share
     raise AssertionError(stage)
 

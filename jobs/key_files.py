@@ -1,6 +1,7 @@
 """Keep API keys in object storage, as hashes: what an emptied Redis must not make an open door.
 
 keys/<owner>/<sha256 of the key>     empty; the object's time is when the key was made
+keys/.closed                         empty; there was a key once: without any, nobody is let in
 """
 
 import hashlib
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _PREFIX = "keys/"
+_CLOSED = f"{_PREFIX}.closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,14 @@ def hash_of(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKeys:
+    """What storage says of keys."""
+
+    keys: tuple[KeyHash, ...]
+    is_closed: bool  # there was a key once: revoking the last one opens nothing
+
+
 class KeyFiles:
     """The keys that were made while the service ran."""
 
@@ -37,27 +47,36 @@ class KeyFiles:
         self._s3 = client
         self._bucket = bucket
 
-    def all(self) -> list[KeyHash]:
+    def read(self) -> StoredKeys:
         """Return every key."""
         found: list[KeyHash] = []
+        is_closed = False
         with storage_errors():
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=_PREFIX
             )
             for page in pages:
                 for item in page.get("Contents", []):
-                    _, owner, sha256 = item["Key"].split("/", 2)
-                    found.append(
-                        KeyHash(owner=owner, sha256=sha256, created_at=item["LastModified"])
-                    )
-        return found
+                    owner, _, sha256 = item["Key"].removeprefix(_PREFIX).partition("/")
+                    is_closed = is_closed or item["Key"] == _CLOSED
+                    if sha256:
+                        found.append(
+                            KeyHash(owner=owner, sha256=sha256, created_at=item["LastModified"])
+                        )
+        return StoredKeys(keys=tuple(found), is_closed=is_closed)
 
     def add(self, owner: str, sha256: str) -> None:
-        """Let a key in."""
+        """Let a key in, and from now on nobody without one."""
         with storage_errors():
-            self._s3.put_object(Bucket=self._bucket, Key=f"{_PREFIX}{owner}/{sha256}", Body=b"")
+            for name in (_CLOSED, f"{_PREFIX}{owner}/{sha256}"):
+                self._s3.put_object(Bucket=self._bucket, Key=name, Body=b"")
 
     def remove(self, key: KeyHash) -> None:
         """Let a key in no longer."""
         with storage_errors():
             self._s3.delete_object(Bucket=self._bucket, Key=f"{_PREFIX}{key.owner}/{key.sha256}")
+
+    def reopen(self) -> None:
+        """Let everybody in again while there is no key."""
+        with storage_errors():
+            self._s3.delete_object(Bucket=self._bucket, Key=_CLOSED)

@@ -10,17 +10,23 @@ from redis.retry import Retry
 from jobs.errors import StoreUnavailable
 
 
-def connect(url: str, *, max_connections: int = 128) -> "redis.Redis":
-    """Return a client that gives up in seconds when Redis is away, and comes back by itself."""
-    return redis.Redis.from_url(
+def connect(url: str, *, max_connections: int = 64) -> "redis.Redis":
+    """Return a client that gives up in seconds when Redis is away, and comes back by itself.
+
+    Threads beyond `max_connections` wait for one to be free: a command takes a fraction of a
+    millisecond, and a pool that grows with a burst of requests never shrinks again.
+    """
+    pool = redis.BlockingConnectionPool.from_url(
         url,
         decode_responses=True,
         max_connections=max_connections,
-        socket_connect_timeout=2,  # seconds; with the one retry a request knows within five
+        timeout=10,  # seconds for a free connection
+        socket_connect_timeout=2,  # with the one retry a request knows within five
         socket_timeout=2,
         health_check_interval=15,
         retry=Retry(ConstantBackoff(0.05), retries=1),
     )
+    return redis.Redis.from_pool(pool)
 
 
 @contextmanager

@@ -134,6 +134,8 @@ class Performer:
     def _run(self, job: Job, token: str, report: ProgressReporter) -> Outcome:
         with tempfile.TemporaryDirectory(prefix=f"{job.id}-", dir=self._work_dir) as directory:
             media = Path(directory) / "media"
+            heard = HeardReporter(self._heard, job.id, job.attempt)
+            heard.begin()
             report(Stage.FETCH, 0.0)
             self._fetcher.fetch(job, token, media, report)
             transcript = self._transcribe(
@@ -141,7 +143,7 @@ class Performer:
                 job.options,
                 report,
                 on_decoded=report.decoded,
-                on_heard=HeardReporter(self._heard, job.id, job.attempt),
+                on_heard=heard,
             )
         report(Stage.STORE, 0.0)
         for name in STORED:

@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from jobs.errors import StoreUnavailable
 from jobs.heard import Heard, HeardSegment
@@ -84,20 +86,24 @@ class HeardReporter:
         self._heard = heard
         self._job_id = job_id
         self._attempt = attempt
-        self._is_first = True
+
+    def begin(self) -> None:
+        """Forget what an earlier attempt heard, before anybody reads it for this one's."""
+        with self._convenience():
+            self._heard.clear(self._job_id)
 
     def __call__(self, heard: HeardText) -> None:
         """Pass on the next stretch of text."""
+        segment = HeardSegment(
+            attempt=self._attempt, start=heard.start, end=heard.end, text=heard.text
+        )
+        with self._convenience():
+            self._heard.add(self._job_id, segment)
+
+    @contextmanager
+    def _convenience(self) -> Iterator[None]:
         try:
-            if self._is_first:
-                self._heard.clear(self._job_id)
-                self._is_first = False
-            self._heard.add(
-                self._job_id,
-                HeardSegment(
-                    attempt=self._attempt, start=heard.start, end=heard.end, text=heard.text
-                ),
-            )
+            yield
         except StoreUnavailable as error:
             # The transcript will have it; who watches misses a line.
             log.warning("not passed on: %s", error, extra={"job_id": self._job_id})

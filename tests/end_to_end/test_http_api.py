@@ -57,7 +57,7 @@ TELLING = {
     "`GET /v1/queue`": ['"name":"interactive"', '"eta_seconds":'],
     "`GET /v1/workers`": ['"device":"cpu"', '"slots":'],
     "`GET /v1/usage`": ["'succeeded':", "'audio_seconds':"],
-    "`POST /asr`": ["00:00:0", '"vtt": "WEBVTT', "en\n"],
+    "`POST /asr`": ["00:00:0", '"word_segments":', '"language":"en"'],
     "`POST /detect-language`": ['"detected_language":"english"', '"language_code":"en"'],
     "`GET /queue-metrics`": ['"queued":'],
     "`POST /v1/audio/transcriptions`": ['"avg_logprob":', '"words":', "transcript.text.done"],

@@ -188,10 +188,16 @@ def test_a_key_made_while_the_service_runs_closes_the_door_and_opens_it_for_its_
             valkey.flushall()  # a Redis that lost everything must not open the door
             assert client.get("/v1/jobs").status_code == 401
             assert client.get("/v1/jobs", headers=mine).status_code == 200
-        finally:
+            assert keys(stack, "reopen").returncode == 1  # not while there is a key
             revoked = keys(stack, "revoke", "carol")
+            api.wait_until(lambda: client.get("/v1/jobs", headers=mine).status_code == 401)
+            assert client.get("/v1/jobs").status_code == 401  # the last key gone opens nothing
+        finally:
+            keys(stack, "revoke", "carol")
+            reopened = keys(stack, "reopen")
         api.wait_until(lambda: client.get("/v1/jobs").status_code == 200)
 
+    assert reopened.returncode == 0
     assert made.returncode == revoked.returncode == 0
     assert keys(stack, "revoke", "carol").returncode == 1
     assert keys(stack, "create", "../carol").returncode == 1
