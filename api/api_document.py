@@ -25,6 +25,7 @@ _REFERENCE = "#/components/schemas/{model}"
 
 # Which errors any call may meet, by what it does.
 _ALWAYS = (400, 422, 500)
+_BEFORE_ANY_FACE = (414, 431)  # refused while the head is read: a problem, whatever the path
 _IF_GUARDED = (401, 403, 429, 503)
 _IF_ONE_THING = (404,)
 _IF_BODY = (408, 409, 413, 415)
@@ -39,9 +40,11 @@ _MEANINGS = {
     409: "not in its present state",
     410: "it was deleted",
     413: "too large",
+    414: "the address is too long",
     415: "a content type that is not read here",
     422: "an option is unknown or out of its range",
     429: "too many requests, or too many jobs waiting; see Retry-After",
+    431: "the head of the request is too large",
     500: "a fault of this service; its log says more",
     503: "a part of the service does not answer; see Retry-After",
 }
@@ -75,7 +78,7 @@ def completed(document: Json) -> Json:
     schemas = components.setdefault("schemas", {})
     schemas.pop("ValidationErrorModel", None)  # the library's own, which no answer has
     _, errors = models_json_schema(
-        [(model, "serialization") for model, _ in _ERRORS.values()], ref_template=_REFERENCE
+        [(model, "validation") for model, _ in _ERRORS.values()], ref_template=_REFERENCE
     )
     schemas |= errors["$defs"]
     components["securitySchemes"] = SECURITY_SCHEMES
@@ -95,23 +98,25 @@ def _complete(operation: Json, path: str, *, has_body: bool) -> None:
         # Or none of them: a service without keys is open.
         operation["security"] = [*({name: []} for name in SECURITY_SCHEMES), {}]
     statuses = _errors_of(path, has_body=has_body)
-    model, media_type = _ERRORS[face_of(path)]
     responses = operation["responses"]
     if 422 not in statuses:
         responses.pop("422", None)  # the library's own
     for status in sorted(statuses):
         found = responses.get(str(status))
         if found is None or "ValidationErrorModel" in str(found):
-            responses[str(status)] = {
-                "description": _MEANINGS[status],
-                "content": {
-                    media_type: {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}}
-                },
-            }
+            responses[str(status)] = _error(status, face_of(path))
+    for status in _BEFORE_ANY_FACE:
+        responses[str(status)] = _error(status, Face.NATIVE)
     for response in responses.values():
         response["headers"] = _HEADERS | response.get("headers", {})
         if "text/event-stream" in response.get("content", {}):
             response["content"]["text/event-stream"] = {"schema": _EVENT}
+
+
+def _error(status: int, face: Face) -> Json:
+    model, media_type = _ERRORS[face]
+    schema = {"$ref": _REFERENCE.format(model=model.__name__)}
+    return {"description": _MEANINGS[status], "content": {media_type: {"schema": schema}}}
 
 
 def _errors_of(path: str, *, has_body: bool) -> set[int]:

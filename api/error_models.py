@@ -19,8 +19,8 @@ class Problem(BaseModel):
     status: int
     code: str = Field(description="what programs read")
     detail: str = Field(description="what happened and what to do, for people")
-    instance: str
-    request_id: str | None
+    instance: str | None = None
+    request_id: str | None = None
     errors: list[ProblemFault] = Field(default=[], description="of a 422: each option at fault")
     job_status: str | None = Field(default=None, description="of a transcript that is not ready")
 

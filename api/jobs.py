@@ -96,7 +96,10 @@ _SUBMITTED: Any = {
 }
 _PREFER = header("Prefer", "`wait=30`: answer when the job is over, after 30 s at the latest")
 _IDEMPOTENCY_KEY = header(
-    "Idempotency-Key", "a second request with the same key and body is the same job, for 24 hours"
+    "Idempotency-Key",
+    "a second request with the same key and body is the same job, for 24 hours",
+    minLength=1,
+    maxLength=MAX_KEY_CHARACTERS,
 )
 
 

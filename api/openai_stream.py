@@ -72,7 +72,8 @@ class TranscriptStream:
 
     def answer(self) -> Response:
         """Return the answer, which begins at once and ends with the job."""
-        return Response(self.parts(), mimetype=server_sent.MEDIA_TYPE, headers=server_sent.HEADERS)
+        headers = {**server_sent.HEADERS, "X-Job-ID": self.holding.job.id}
+        return Response(self.parts(), mimetype=server_sent.MEDIA_TYPE, headers=headers)
 
     def parts(self) -> Iterator[bytes]:
         """Yield the answer's bytes, outside of the request's context."""

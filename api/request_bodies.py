@@ -64,14 +64,14 @@ def json_body(model: type[BaseModel]) -> Json:
     return {"application/json": {"schema": _inlined(schema, definitions)}}
 
 
-def header(name: str, description: str) -> Json:
+def header(name: str, description: str, **bounds: int) -> Json:
     """Return a header that a call reads, as a parameter of its operation."""
     return {
         "name": name,
         "in": "header",
         "required": False,
         "description": description,
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", **bounds},
     }
 
 

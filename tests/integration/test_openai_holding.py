@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -95,6 +95,16 @@ def beaten(parts: Iterator[bytes]) -> bytes:
     return found
 
 
+def broken_off(parts: Iterator[bytes]) -> bytes:
+    """Return what came of an answer that must not look whole."""
+    found = b""
+    with suppress(httpx.RemoteProtocolError):
+        for part in parts:
+            found += part
+        pytest.fail("the answer came to its proper end")
+    return found
+
+
 def test_a_key_is_asked_for_and_a_full_house_says_so(impatient: httpx.Client) -> None:
     stranger = impatient.post(TRANSCRIPTIONS, headers={"Authorization": "Bearer wrong"})
     large = post(impatient, media=b"x" * (3 * 1024 * 1024))
@@ -132,6 +142,18 @@ def test_a_long_wait_shows_signs_of_life_that_change_nothing(
         assert text.split("\n")[1:] == short.text.split("\n")[1:]
     else:
         assert text.lstrip() == short.text
+
+
+def test_a_failure_after_a_long_wait_breaks_off_in_openais_shape(
+    impatient: httpx.Client, start_worker: StartWorker
+) -> None:
+    with begun(impatient, media=b"no script") as (answer, parts):
+        head = beaten(parts)
+        start_worker()
+        text = head + broken_off(parts)
+
+    assert answer.status_code == 200
+    assert json.loads(text)["error"]["code"] == "unsupported_media"
 
 
 def test_hanging_up_cancels_the_job(

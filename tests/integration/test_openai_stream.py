@@ -98,6 +98,7 @@ def test_the_deltas_are_the_text_and_done_has_all_of_it(
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.headers["cache-control"] == "no-cache"
     assert answer.headers["x-accel-buffering"] == "no"
+    assert api.get(f"/v1/jobs/{answer.headers['x-job-id']}").json()["status"] == "succeeded"
     assert "".join(deltas(events)) == SCRIPT["say"]
     assert events[-1] == {
         "type": "transcript.text.done",
