@@ -28,7 +28,7 @@ class ApiSettings(StoreSettings):
     allow_private_addresses: bool = False  # True: source.url may name machines of this network
     s3_public_endpoint_url: str | None = None  # as clients reach it; None: S3_ENDPOINT_URL
     api_processes: int = Field(default=2, ge=1, le=64)
-    api_threads: int = Field(default=768, ge=24, le=4096)  # per process; a waiting client holds one
+    api_threads: int = Field(default=1024, ge=8, le=4096)  # per process; a waiting client holds one
     # Between two signs of life in an answer that has to wait; below the idle limit of proxies.
     heartbeat_seconds: float = Field(default=15.0, ge=0.1, le=60)
     upload_stall_seconds: float = Field(default=30.0, ge=1, le=600)
@@ -61,13 +61,13 @@ class ApiSettings(StoreSettings):
 
     @property
     def most_waiters(self) -> int:
-        """Requests that may wait in one process, three quarters of its threads."""
-        return self.api_threads * 3 // 4
+        """Requests that may wait in one process, half of its threads."""
+        return self.api_threads // 2
 
     @property
     def most_uploads(self) -> int:
-        """Uploads that one process receives at once; the other eighth is for quick calls."""
-        return self.api_threads // 8
+        """Uploads that one process receives at once, a quarter; the rest is for quick calls."""
+        return self.api_threads // 4
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -104,6 +104,7 @@ def test_a_job_that_moves_changes_its_list_and_a_purged_one_leaves_all(
     assert sorted(str(key) for key in valkey.scan_iter("whisperline:*")) == [
         f"whisperline:purged:{job.id}",
         "whisperline:queued_bytes:normal",
+        "whisperline:queued_unsized:normal",
         f"whisperline:usage:ann:{datetime.now(UTC).date()}",
     ]
 
