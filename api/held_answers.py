@@ -118,11 +118,11 @@ def _whole(job: Job, reply: Reply) -> Response:
         refused = problem(fault.status, fault.code, fault.detail)
         refused.headers["X-Job-ID"] = job.id
         return refused
-    content = reply.content(_transcript_of(job, services().files))
+    content = reply.content(transcript_of(job, services().files))
     return _with_head(Response(content), reply.manner(job), job)
 
 
-def _transcript_of(job: Job, files: JobFiles) -> Transcript:
+def transcript_of(job: Job, files: JobFiles) -> Transcript:
     """Read the transcript of a job that succeeded.
 
     Raises:
@@ -178,7 +178,7 @@ class _Long:
         fault = fault_of(job)
         if fault is not None:
             return self._error(fault.status, fault.code, fault.detail), False
-        content = self.reply.content(_transcript_of(job, self.files))
+        content = self.reply.content(transcript_of(job, self.files))
         return content.removeprefix(self.manner.opening), True
 
     def _error(self, status: int, code: str, detail: str) -> bytes:

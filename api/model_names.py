@@ -5,8 +5,10 @@ from api.settings import ApiSettings
 # OpenAI's names: whatever they stand for there, here they mean the one that the operator chose.
 OPENAI_MODELS = (
     "whisper-1",
+    "gpt-transcribe",
     "gpt-4o-transcribe",
     "gpt-4o-mini-transcribe",
+    "gpt-4o-mini-transcribe-2025-12-15",
     "gpt-4o-transcribe-diarize",
 )
 _PREFIX = "whisper-"  # the replaced service takes `whisper-large-v3` for `large-v3`

@@ -1,6 +1,6 @@
 """Read a multipart body while it arrives: fields into memory, the one file into a sink."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,6 +21,8 @@ from jobs.errors import MalformedRequest, TooLarge, UnsupportedRequest
 
 CHUNK_BYTES = 256 * 1024  # read at once; small beside a part, large beside a system call
 MAX_FIELDS = 200
+CUT_BYTES = 100  # kept of a field that nothing reads
+MAX_CUT_BYTES = 64 * 1024 * 1024  # thrown away of such fields
 MAX_FIELDS_BYTES = 1024 * 1024  # all fields together
 
 
@@ -57,7 +59,14 @@ class Form:
 class FormReader:
     """Reads one multipart/form-data body; what it holds at once does not grow with the file."""
 
-    def __init__(self, *, file_field: str, max_file_bytes: int, open_sink: OpenSink) -> None:
+    def __init__(
+        self,
+        *,
+        file_field: str,
+        max_file_bytes: int,
+        open_sink: OpenSink,
+        cut_fields: Container[str] = (),
+    ) -> None:
         """Prepare to read.
 
         Args:
@@ -66,16 +75,20 @@ class FormReader:
             open_sink: called when the file begins, with the fields that came before it, so that
                 a client that sends its options first hears of a mistake before it sends a
                 gigabyte.
+            cut_fields: names of fields of which only the first CUT_BYTES are kept: large ones that
+                nothing here reads.
         """
         self._file_field = file_field
         self._max_file_bytes = max_file_bytes
         self._open_sink = open_sink
+        self._cut_fields = cut_fields
         self._form = Form()
         self._sink: Sink | None = None  # while the file's bytes come
         self._name = ""  # of the field whose bytes come
         self._text = bytearray()
         self._field_count = 0
         self._field_bytes = 0
+        self._cut_bytes = 0
 
     def read(self, request: Request) -> Form:
         """Read a request's body to its end.
@@ -128,14 +141,17 @@ class FormReader:
             if not event.more_data:
                 self._sink = None
             return
-        self._text += event.data
-        self._field_bytes += len(event.data)
-        if self._field_bytes > MAX_FIELDS_BYTES:
+        is_cut = self._name in self._cut_fields
+        chunk = event.data[: CUT_BYTES - len(self._text)] if is_cut else event.data
+        self._text += chunk
+        self._field_bytes += len(chunk)
+        self._cut_bytes += len(event.data) - len(chunk)
+        if self._field_bytes > MAX_FIELDS_BYTES or self._cut_bytes > MAX_CUT_BYTES:
             msg = f"the form fields are over {MAX_FIELDS_BYTES // 1024} KiB"
             raise TooLarge(msg)
         if not event.more_data:
             try:
-                text = self._text.decode()
+                text = self._text.decode(errors="replace" if is_cut else "strict")
             except UnicodeDecodeError as error:
                 msg = f"the field {self._name!r} is not UTF-8"
                 raise MalformedRequest(msg) from error

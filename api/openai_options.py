@@ -166,6 +166,8 @@ class OpenAIFields(BaseModel):
 
 
 _LISTS = frozenset(name for name, field in OpenAIFields.model_fields.items() if field.default == ())
+# Recordings of voices, as data URLs: megabytes that nothing here listens to.
+_UNREAD = frozenset({"known_speaker_references", "known_speaker_references[]"})
 
 
 class Asked:
@@ -185,6 +187,7 @@ class Asked:
             file_field=FILE_FIELD,
             read_options=self.read,
             max_file_bytes=self._settings.max_media_bytes,
+            cut_fields=_UNREAD,
         )
 
     def read(self, form: Fields) -> JobOptions:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from api import server_sent
 from api.connections import abort
 from api.error_models import OpenAIErrorBody
-from api.held_answers import _transcript_of
+from api.held_answers import transcript_of
 from api.holding import Holding
 from api.job_faults import fault_of
 from api.live_text import LiveText
@@ -107,7 +107,7 @@ class TranscriptStream:
         if fault is not None:
             yield _failed(fault.status, fault.code, fault.detail)
             return
-        transcript = _transcript_of(job, self.files)
+        transcript = transcript_of(job, self.files)
         # Pieces that wait to be told are in the transcript too.
         rest = self.live.rest_of(transcript.text)
         if rest:

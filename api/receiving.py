@@ -1,6 +1,6 @@
 """Receive what a job is made of: a form with the media in it, or JSON that says where it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -46,6 +46,7 @@ def receive_form(
     read_options: ReadOptions,
     max_file_bytes: int,
     prefix_of: Callable[[dict[str, list[str]]], bytes] = lambda fields: b"",
+    cut_fields: Container[str] = (),
 ) -> Received:
     """Read a multipart form to its end.
 
@@ -57,6 +58,7 @@ def receive_form(
             what came before it, and again at the end with everything.
         max_file_bytes: where to stop reading.
         prefix_of: what to store before the file's own bytes, given the fields that came before.
+        cut_fields: see `FormReader`.
 
     Raises:
         RequestError: the form is at fault.
@@ -71,7 +73,12 @@ def receive_form(
             sinks[0].write(prefix)
         return sinks[0]
 
-    reader = FormReader(file_field=file_field, max_file_bytes=max_file_bytes, open_sink=open_sink)
+    reader = FormReader(
+        file_field=file_field,
+        max_file_bytes=max_file_bytes,
+        open_sink=open_sink,
+        cut_fields=cut_fields,
+    )
     form = reader.read(request)
     options = read_options(form.fields)
     if form.file is None or not sinks:

@@ -45,6 +45,15 @@ class ApiSettings(StoreSettings):
                 raise ValueError(msg)
         return keys
 
+    @field_validator("allowed_models")
+    @classmethod
+    def _models_are_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+                msg = f"{name!r} is no name of a model: a directory in CACHE_DIR/models, no slashes"
+                raise ValueError(msg)
+        return names
+
     @field_validator("source_buckets")
     @classmethod
     def _buckets_are_names(cls, buckets: tuple[str, ...]) -> tuple[str, ...]:

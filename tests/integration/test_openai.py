@@ -107,6 +107,19 @@ def test_what_has_no_effect_is_said_in_a_header_and_in_json(
     assert [message.partition(":")[0] for message in messages] == ["chunking_strategy", "include"]
 
 
+def test_voices_to_compare_with_may_be_larger_than_all_other_fields(
+    api: httpx.Client, start_worker: StartWorker
+) -> None:
+    start_worker()
+    voice = "data:audio/wav;base64," + "A" * (3 * 1024 * 1024)
+    answer = post(
+        api, {"known_speaker_references[]": voice, "prompt": "x", "response_format": "verbose_json"}
+    )
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["warnings"][0]["message"].startswith("known_speaker_references: ")
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "code", "param"),
     [
