@@ -69,9 +69,9 @@ def test_a_store_that_is_away_is_worth_another_try(
 def test_more_clients_than_there_are_places_are_told_to_come_again(
     start_second_api: StartSecondApi,
 ) -> None:
-    second = start_second_api(API_THREADS="24", HEARTBEAT_SECONDS="0.1")  # 18 of them may wait
+    second = start_second_api(API_THREADS="24", HEARTBEAT_SECONDS="0.1")  # half of them may wait
     with ExitStack() as waiting:
-        for number in range(18):
+        for number in range(12):
             answer = waiting.enter_context(held(second.url, SCRIPT + b" " * number))
             assert answer.status_code == 200
 
