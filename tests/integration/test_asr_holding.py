@@ -211,7 +211,7 @@ def test_a_client_that_only_stops_sending_gets_no_answer_that_looks_complete(url
 def test_a_place_is_given_back_however_the_wait_ends(
     url: str, start_worker: StartWorker, jobs: Callable[[], list[Job]]
 ) -> None:
-    for _ in range(20):  # 18 may wait at once
+    for _ in range(20):  # 12 may wait at once
         with held(url):
             pass
         SecondApi.wait_until(lambda: jobs()[0].status is JobStatus.CANCELED)
