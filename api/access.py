@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+from urllib.parse import urlsplit
 
 from flask import Flask, Request, g, request
 from werkzeug.datastructures import Authorization
@@ -14,7 +15,10 @@ from jobs.job import Job
 # What tells nothing of anybody's jobs: for health checks, and to look up how to get in.
 PUBLIC = frozenset({"/", "/health", "/ready", "/openapi.json", "/docs"})
 _PUBLIC_FOLDERS = ("/docs/",)
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+_FORWARDED = (
+    *("Forwarded", "Via", "X-Real-IP", "CF-Connecting-IP"),
+    *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"),
+)
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +114,11 @@ def _is_local(request: Request) -> bool:
         return False
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         return False
-    host = request.host.rpartition(":")[0] if _has_port(request.host) else request.host
+    origin = urlsplit(request.headers.get("Origin", "")).hostname
+    if origin is not None and not _is_local_name(origin):
+        return False
+    sent = request.headers.get("Host", "")
+    host = sent.rpartition(":")[0] if _has_port(sent) else sent
     return _is_local_name(host.strip("[]").lower())
 
 

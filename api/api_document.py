@@ -39,6 +39,7 @@ _MEANINGS = {
     408: "the body came too slowly",
     409: "not in its present state",
     410: "it was deleted",
+    412: "`If-Match` names another version",
     413: "too large",
     414: "the address is too long",
     415: "a content type that is not read here",
@@ -127,7 +128,8 @@ def _errors_of(path: str, *, has_body: bool) -> set[int]:
         (has_body, _IF_BODY),
         ("{job_id}" in path, (410,)),
         (path.endswith(_NEEDS_A_STATE), (409,)),
-        (path == "/v1/jobs" and has_body, (404,)),  # of `source.upload_id`
+        (path == "/v1/jobs" and has_body, (404, 410)),  # of `source.upload_id`; of the key's job
+        ("{job_id}" in path and path.endswith(("}", "/media")), (412,)),  # `If-Match`
     ):
         statuses |= set(more if holds else ())
     # Clients of the other faces send 422 again; there it is a 400, and so is 415.

@@ -31,6 +31,7 @@ def create_app(services: Services) -> OpenAPI:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's DefaultJSONProvider
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # its redirects name whatever host the client did
     app.extensions["whisperline"] = services
     problems.register(app)
     # In this order: who asks, then how often.

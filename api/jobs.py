@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from flask import Response, request, url_for
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
 from api.access import own_job, owner
 from api.answers import answer_json, etag_of
@@ -18,7 +18,7 @@ from api.request_bodies import form_body, header, json_body
 from api.request_model import RequestModel
 from api.services import services
 from api.submission import Named, send_message, submit, submit_once
-from jobs.errors import MalformedRequest
+from jobs.errors import InvalidOptions, MalformedRequest
 from jobs.job import Job
 from jobs.ledger import bring_up_to_date
 from jobs.listing import JobFilter
@@ -29,7 +29,7 @@ from jobs.status import JobStatus
 MAX_WAIT_SECONDS = 60.0  # below the idle limit of common proxies
 POLL_AFTER_SECONDS = 2
 MAX_KEY_CHARACTERS = 255
-_WAIT = re.compile(r"(?:^|[\s,;])wait=(\d{1,6})(?:$|[\s,;])", flags=re.IGNORECASE)
+_WAIT = re.compile(r"(?:^|[\s,;])wait=(\d{1,20}(?:\.\d+)?)(?:$|[\s,;])", flags=re.IGNORECASE)
 
 jobs = APIBlueprint("jobs", __name__, url_prefix="/v1/jobs", abp_tags=[Tag(name="jobs")])
 
@@ -40,10 +40,34 @@ class JobPath(RequestModel):
     job_id: Annotated[str, StringConstraints(min_length=1)]
 
 
+def _not_of_ours(client_id: str) -> str:
+    # Else it could stand before another job, which then nobody could reach.
+    if client_id.startswith("job_"):
+        msg = "ids that begin with job_ are given by this service; choose another"
+        raise ValueError(msg)
+    return client_id
+
+
 class ClientIdPath(RequestModel):
     """An id of the client's own choice."""
 
-    job_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
+    job_id: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"),
+        AfterValidator(_not_of_ours),
+    ]
+
+
+def must_have_no_query() -> None:
+    """Refuse options where they would be ignored.
+
+    Raises:
+        InvalidOptions: there is a query.
+    """
+    if request.args:
+        names = ", ".join(request.args)[:200]
+        msg = f"send options in the form or the JSON, not in the query: {names}"
+        raise InvalidOptions(msg)
 
 
 class WaitQuery(RequestModel):
@@ -114,6 +138,7 @@ def create() -> Response:
 
     With `Idempotency-Key`, a second request with the same body answers the same job.
     """
+    must_have_no_query()
     found = services()
     receive = partial(receive_job, request, settings=found.settings)
     key = request.headers.get("Idempotency-Key")
@@ -136,6 +161,7 @@ def create_named(path: ClientIdPath) -> Response:
 
     The job answers to this id as to its own, for its owner alone.
     """
+    must_have_no_query()
     found = services()
     receive = partial(receive_job, request, settings=found.settings)
     return _accepted(

@@ -17,6 +17,7 @@ from werkzeug.sansio.multipart import (
     NeedData,
 )
 
+from jobs.content_type import sound_content_type
 from jobs.errors import MalformedRequest, TooLarge, UnsupportedRequest
 
 CHUNK_BYTES = 256 * 1024  # read at once; small beside a part, large beside a system call
@@ -116,7 +117,10 @@ class FormReader:
         if event.name != self._file_field or self._form.file is not None:
             msg = f"unexpected file {event.name!r}: send one, as the part {self._file_field!r}"
             raise MalformedRequest(msg)
-        head = FileHead(filename=event.filename, content_type=event.headers.get("content-type"))
+        head = FileHead(
+            filename=event.filename,
+            content_type=sound_content_type(event.headers.get("content-type")),
+        )
         self._form.file = head
         self._sink = self._open_sink(head, self._form.fields)
 

@@ -25,6 +25,7 @@ def options_from_form(fields: Fields, *, models: Sequence[str]) -> JobOptions:
         UnknownModel: the model is not on this deployment's list.
     """
     values: dict[str, Any] = {}
+    twice = [name for name, texts in fields.items() if len(texts) > 1 and name != "tags"]
     for name, texts in fields.items():
         if name == "options":
             values |= _json_object(name, texts[-1])
@@ -36,6 +37,11 @@ def options_from_form(fields: Fields, *, models: Sequence[str]) -> JobOptions:
             values[name] = _json_object(name, texts[-1])
         else:
             values[name] = texts[-1]
+    for text in fields.get("options", ()):
+        twice += [name for name in _json_object("options", text) if name in fields]
+    if twice:
+        msg = f"given twice: {', '.join(sorted(set(twice)))}"
+        raise InvalidOptions(msg)
     return checked_options(values, models=models)
 
 

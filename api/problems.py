@@ -72,7 +72,7 @@ def problem(status: int, code: str, detail: str, *, faults: Faults = ()) -> Resp
     else:
         answer = jsonify(error_json(shape, status, code, detail, faults=faults))
     answer.status_code = status
-    if status in (429, 503):
+    if status in (429, 503) or code == errors.SubmissionInProgress.code:
         answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status == HTTPStatus.UNAUTHORIZED:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="whisperline"'

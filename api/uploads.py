@@ -19,6 +19,7 @@ from api.answers import answer_json
 from api.json_bodies import read_model
 from api.request_model import RequestModel
 from api.services import services
+from jobs.content_type import sound_content_type
 from jobs.errors import TooLarge
 from jobs.ids import new_id
 from jobs.shown_name import shown_name
@@ -116,7 +117,7 @@ def create() -> Response:
         id=upload_id,
         owner=owner(),
         filename=shown_name(asked.filename),
-        content_type=asked.content_type,
+        content_type=sound_content_type(asked.content_type),
         bytes=asked.bytes,
         part_bytes=part_bytes_of(asked.bytes),
         s3_upload_id=found.upload_parts.begin(upload_id),

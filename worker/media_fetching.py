@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from jobs.content_type import sound_content_type
 from jobs.files import JobFiles
 from jobs.job import Job, Media
 from jobs.outgoing import Outgoing
@@ -71,7 +72,7 @@ class MediaFetcher:
                 "filename": fetched.filename,
                 "bytes": fetched.bytes,
                 "sha256": fetched.sha256,
-                "content_type": fetched.content_type,
+                "content_type": sound_content_type(fetched.content_type),
             }
         )
 

@@ -38,9 +38,11 @@ def test_a_submission_waits_no_longer_than_it_was_asked_to(api: httpx.Client) ->
 
     waited = api.post("/v1/jobs", files=files, headers={"Prefer": "wait=1"})
     ignored = api.post("/v1/jobs", files=files, headers={"Prefer": "wait=soon"})
+    quick = api.post("/v1/jobs", files=files, headers={"Prefer": "wait=0.1"})
 
     assert (waited.status_code, waited.json()["status"]) == (202, "queued")
     assert ignored.status_code == 202
+    assert quick.headers["preference-applied"] == "wait=0.1"
     assert "preference-applied" not in ignored.headers
 
 

@@ -43,6 +43,7 @@ def post(
         ({"langauge": "de"}, 422, "invalid_options", "langauge"),
         ({"diarize": "perhaps"}, 422, "invalid_options", "diarize"),
         ({"options": "{"}, 400, "malformed_request", "JSON"),
+        ({"options": '{"language": "en"}', "language": "de"}, 422, "invalid_options", "twice"),
         ({"options": "[]"}, 400, "malformed_request", "object"),
         ({"metadata": "nonsense"}, 400, "malformed_request", "metadata"),
     ],
@@ -136,6 +137,31 @@ def test_every_error_has_the_same_shape(
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert {"type", "title", "status", "detail", "instance"} <= answer.json().keys()
+
+
+def test_options_in_the_query_of_a_submission_are_refused_not_ignored(api: httpx.Client) -> None:
+    files = {"file": ("a.wav", SCRIPT)}
+
+    for answer in (
+        api.post("/v1/jobs?language=de", files=files),
+        api.put("/v1/jobs/mine?language=de", files=files),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_options")
+        assert "language" in answer.json()["detail"]
+
+
+def test_no_answer_leads_to_a_host_that_the_client_named(api: httpx.Client) -> None:
+    answer = api.get("/v1//jobs", headers={"Host": "evil.example"})
+
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+
+
+def test_a_content_type_that_is_none_is_not_kept(api: httpx.Client) -> None:
+    answer = api.post("/v1/jobs", files={"file": ("a.wav", SCRIPT, "a" * 20_000)})
+
+    assert answer.status_code == 202
+    assert answer.json()["media"]["content_type"] is None
 
 
 def test_a_wrong_method_names_the_right_ones(api: httpx.Client) -> None:

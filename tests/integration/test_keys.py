@@ -211,6 +211,8 @@ def test_a_key_made_while_the_service_runs_closes_the_door_and_opens_it_for_its_
         {"X-Forwarded-For": "203.0.113.7"},
         {"Forwarded": "for=203.0.113.7"},
         {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://evil.example"},
+        {"X-Forwarded-Host": "evil.example"},
     ],
 )
 def test_an_open_service_serves_programs_of_its_own_machine_only(

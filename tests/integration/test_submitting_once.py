@@ -144,6 +144,6 @@ def test_a_job_answers_to_the_id_its_owner_gave_it(
     assert put(api, "meeting-2026:11.22").status_code == 410
 
 
-@pytest.mark.parametrize("name", ["a b", "é", "-x", "x" * 129])
+@pytest.mark.parametrize("name", ["a b", "é", "-x", "x" * 129, "job_mine", "job_" + "0" * 32])
 def test_an_id_that_would_need_quoting_is_refused(api: httpx.Client, name: str) -> None:
     assert put(api, name).status_code == 422
