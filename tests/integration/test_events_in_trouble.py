@@ -9,6 +9,7 @@ import httpx
 import psutil
 import pytest
 
+from api.settings import ApiSettings
 from deploy.local.processes import Process
 from deploy.local.servers import Valkey, free_ports, is_listening
 from deploy.local.stack import Stack
@@ -129,9 +130,12 @@ def test_a_client_that_hangs_up_leaves_its_place_to_another(
     api = start_second_api(REDIS_URL=own_redis.server.url, API_THREADS="24", HEARTBEAT_SECONDS="60")
     job = own_redis.running_job()
     path = f"{api.url}/v1/jobs/{job.id}/events"
+    places = ApiSettings(api_threads=24).most_waiters
 
     with ExitStack() as opened:
-        answers = [opened.enter_context(httpx.stream("GET", path, timeout=30)) for _ in range(19)]
+        answers = [
+            opened.enter_context(httpx.stream("GET", path, timeout=30)) for _ in range(places + 1)
+        ]
         refused = json.loads(answers.pop().read())
         assert {answer.status_code for answer in answers} == {200}
     assert (refused["status"], refused["code"]) == (503, "too_many_waiting")
