@@ -1,5 +1,6 @@
 """Read the options of the drop-in routes, which stand in the query, in the form, or in both."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -42,9 +43,9 @@ class DropInFields(BaseModel):
         """Whether the media is samples without a header."""
         return self.encode is False
 
+    @abstractmethod
     def job_values(self) -> dict[str, Any]:
         """Return the values of the job's options, by name, but for the model."""
-        raise NotImplementedError
 
 
 F = TypeVar("F", bound=DropInFields)
