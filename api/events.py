@@ -84,7 +84,7 @@ def follow(path: EventsPath, query: EventsQuery, header: EventsHeader) -> Respon
     with found.watcher.place() as place:
         stream = _Stream(
             job_id=job.id,
-            told=Told.up_to(last_id, store=found.store, heard=found.heard),
+            told=Told.up_to(last_id, position=found.figures.queue_position, heard=found.heard),
             watcher=found.watcher,
             beat_seconds=found.settings.heartbeat_seconds,
             environ=request.environ,

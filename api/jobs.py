@@ -17,7 +17,7 @@ from api.job_view import JobPage, JobView
 from api.request_bodies import form_body, header, json_body
 from api.request_model import RequestModel
 from api.services import services
-from api.submission import Named, send_message, submit, submit_once
+from api.submission import Named, submit, submit_once
 from jobs.errors import InvalidOptions, MalformedRequest
 from jobs.job import Job
 from jobs.ledger import bring_up_to_date
@@ -219,7 +219,7 @@ def retry(path: JobPath) -> Response:
     found = services()
     job = found.store.update(own_job(path.job_id).id, Job.retried)
     bring_up_to_date(found.files, job)
-    send_message(found, job)
+    found.dispatch.feed(job.options.priority, job.owner)
     return answer_json(_shown(job), status=HTTPStatus.ACCEPTED)
 
 
@@ -269,7 +269,4 @@ def _preferred_wait() -> float:
 
 
 def _shown(job: Job) -> JobView:
-    is_queued = job.status is JobStatus.QUEUED
-    return JobView.of(
-        job, queue_position=services().store.queue_position(job) if is_queued else None
-    )
+    return JobView.of(job, queue_position=services().figures.queue_position(job))

@@ -10,13 +10,13 @@ from api.key_ring import KeyRing
 from api.settings import ApiSettings
 from api.waiting import JobWatcher
 from jobs.attachments import Attachments
+from jobs.dispatch import Dispatch
 from jobs.figures import Figures
 from jobs.files import JobFiles
 from jobs.heard import Heard
 from jobs.listing import JobList
 from jobs.media_reading import MediaReader
 from jobs.presigning import Presigner
-from jobs.queue import JobQueue
 from jobs.reservations import Reservations
 from jobs.store import JobStore
 from jobs.upload_parts import UploadParts
@@ -45,7 +45,7 @@ class Services:
     upload_parts: UploadParts
     presigner: Presigner
     figures: Figures
-    queue: JobQueue
+    dispatch: Dispatch
     workers: WorkerRegistry
     watcher: JobWatcher
     receiving: Slots  # uploads at once

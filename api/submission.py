@@ -190,16 +190,7 @@ def _accept(services: Services, job: Job, conditions: Sequence[Condition]) -> No
         if isinstance(job.source, UploadSource):  # it was the job's for a moment
             services.uploads.give_back(job.source.upload_id, job.id)
         raise
-    send_message(services, job)
-
-
-def send_message(services: Services, job: Job) -> None:
-    """Tell the workers of a job; what is recorded is accepted, whether or not they hear of it."""
-    try:
-        services.queue.send(job.id, job.options.priority)
-    except Unavailable as error:
-        # The housekeeper sends what has no message.
-        log.warning("no message sent: %s", error, extra={"job_id": job.id})
+    services.dispatch.feed(job.options.priority, job.owner)
 
 
 def _renewing(services: Services, reservation: Reservation, receive: Receive) -> Receive:

@@ -8,6 +8,7 @@ done         the whole job, as `GET /v1/jobs/{id}` answers it: there is nothing 
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -19,7 +20,6 @@ from jobs.heard import Heard, HeardSegment
 from jobs.job import Job
 from jobs.stages import Stage
 from jobs.status import JobStatus
-from jobs.store import JobStore
 
 PROGRESS_SECONDS = 0.5  # at least, between two `progress`
 _SEGMENT_ID = re.compile(r"\d{1,6}-(?P<index>\d{1,6})-\d{1,12}", flags=re.ASCII)
@@ -57,7 +57,7 @@ class Told:
     pile up here.
     """
 
-    store: JobStore
+    position: Callable[[Job], int | None]  # in its queue
     heard: Heard
     is_over: bool = False
     _count: int = 0  # segments of the list that the client has or is not to have
@@ -67,12 +67,12 @@ class Told:
     _quiet_until: float = 0.0  # on the monotonic clock: no `progress` before
 
     @classmethod
-    def up_to(cls, last_id: str, *, store: JobStore, heard: Heard) -> "Told":
+    def up_to(cls, last_id: str, *, position: Callable[[Job], int | None], heard: Heard) -> "Told":
         """Return what a client knows whose last event had this id; another id is as none."""
         found = _SEGMENT_ID.fullmatch(last_id)
         if found is None:
-            return cls(store=store, heard=heard)
-        return cls(store=store, heard=heard, _count=int(found["index"]) + 1, _last_id=last_id)
+            return cls(position=position, heard=heard)
+        return cls(position=position, heard=heard, _count=int(found["index"]) + 1, _last_id=last_id)
 
     @property
     def quiet_seconds(self) -> float:
@@ -88,7 +88,7 @@ class Told:
         unheard = self._unheard(job)
         state = (job.status, job.stage, job.attempt)
         if state != self._state:
-            told = _status(job, self.store.queue_position(job))
+            told = _status(job, self.position(job))
             self._state, self._progress = state, job.progress
         else:
             told = self._progressed(job)

@@ -19,6 +19,7 @@ from jobs import queue as broker
 from jobs import redis_client
 from jobs import s3_client as s3
 from jobs.attachments import Attachments
+from jobs.dispatch import job_dispatch
 from jobs.figures import Figures
 from jobs.files import JobFiles
 from jobs.heard import Heard
@@ -74,7 +75,7 @@ app = create_app(
         upload_parts=UploadParts(_s3, _settings.s3_bucket),
         presigner=Presigner(_public_s3, _settings.s3_bucket),
         figures=Figures(_redis),
-        queue=JobQueue(broker.connect(_settings), _redis),
+        dispatch=job_dispatch(_redis, JobQueue(broker.connect(_settings), _redis)),
         workers=WorkerRegistry(_redis),
         watcher=JobWatcher(_redis, _store, most_waiters=_settings.most_waiters),
         receiving=Slots(_settings.most_uploads),

@@ -14,6 +14,8 @@ from jobs.indexes import (
     queued_unsized_key,
     usage_key,
 )
+from jobs.job import Job
+from jobs.lanes import JOBS_WINDOW, Lanes
 from jobs.options import Priority
 from jobs.redis_client import redis_errors
 from jobs.status import JobStatus
@@ -83,6 +85,17 @@ class Figures:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._redis = client
+        self._lanes = Lanes(client)
+
+    def queue_position(self, job: Job) -> int | None:
+        """Return how many jobs of its queue go before a job, if none comes in between.
+
+        Owners take turns, so of the others' jobs only those count that come before its own turn.
+        None: it does not wait.
+        """
+        if job.status is not JobStatus.QUEUED:
+            return None
+        return self._lanes.position(job.options.priority, job.owner, job.id, window=JOBS_WINDOW)
 
     def backlog(self) -> Backlog:
         """Return what waits now."""

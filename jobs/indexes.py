@@ -4,6 +4,7 @@
     whisperline:index:<owner>:<field>:<value>     zset    those of them with this status, tag,
                                                           external_id or batch_id
     whisperline:queued:<queue>                    zset    queued ids by the second they came there
+    whisperline:batch_counts:<batch id>           hash    status to number of the batch's jobs
     whisperline:queued_bytes:<queue>              string  bytes of media that wait there
     whisperline:queued_unsized:<queue>            string  jobs there whose media has no known size
     whisperline:leases                            zset    running ids by the second of expiry
@@ -20,6 +21,7 @@ from datetime import UTC, datetime
 
 import redis
 
+from jobs import lanes
 from jobs.job import Job
 from jobs.options import Priority
 from jobs.status import JobStatus
@@ -58,6 +60,11 @@ def queued_unsized_key(queue: Priority) -> str:
     return f"whisperline:queued_unsized:{queue}"
 
 
+def batch_counts_key(batch_id: str) -> str:
+    """Return where a batch's jobs are counted by status."""
+    return f"whisperline:batch_counts:{batch_id}"
+
+
 def usage_key(owner: str, day: str) -> str:
     """Return where an owner's use of a day (as 2026-11-22) is counted."""
     return f"whisperline:usage:{owner}:{day}"
@@ -81,6 +88,7 @@ def forget(pipe: Pipe, job: Job) -> None:
     for key in _lasting(job):
         pipe.zrem(key, job.id)
     pipe.zrem(EXPIRING, job.id)
+    lanes.settle(pipe, job.options.priority, job.owner, job.id)
     _leave(pipe, job)
 
 
@@ -99,12 +107,26 @@ def _move(pipe: Pipe, job: Job, was: Job | None, now: float) -> None:
     if was is not None:
         _leave(pipe, was)
     pipe.zadd(index_key(job.owner, "status", job.status), {job.id: 0})
+    if job.batch_id is not None:
+        pipe.hincrby(batch_counts_key(job.batch_id), str(job.status), 1)
     if job.status is JobStatus.QUEUED:
+        since = _may_go_at(job, was, now)
+        lanes.put(pipe, job.options.priority, job.owner, job.id, since=since)
         pipe.zadd(queued_key(job.options.priority), {job.id: now})
         pipe.incrby(queued_bytes_key(job.options.priority), job.media.bytes or 0)
         pipe.incrby(queued_unsized_key(job.options.priority), int(job.media.bytes is None))
+    elif job.status is JobStatus.RUNNING:
+        lanes.settle(pipe, job.options.priority, job.owner, job.id)
     elif job.status.is_final:
         _count(pipe, job)
+
+
+def _may_go_at(job: Job, was: Job | None, now: float) -> float:
+    if job.pause_seconds:
+        return now + job.pause_seconds
+    # What a dead worker had comes before all that its owner sent later.
+    is_recovered = was is not None and was.status is JobStatus.RUNNING
+    return job.created_at.timestamp() if is_recovered else now
 
 
 def _keep_expiry(pipe: Pipe, job: Job) -> None:
@@ -116,7 +138,10 @@ def _keep_expiry(pipe: Pipe, job: Job) -> None:
 
 def _leave(pipe: Pipe, job: Job) -> None:
     pipe.zrem(index_key(job.owner, "status", job.status), job.id)
+    if job.batch_id is not None:
+        pipe.hincrby(batch_counts_key(job.batch_id), str(job.status), -1)
     if job.status is JobStatus.QUEUED:
+        lanes.withdraw(pipe, job.options.priority, job.owner, job.id)
         pipe.zrem(queued_key(job.options.priority), job.id)
         pipe.decrby(queued_bytes_key(job.options.priority), job.media.bytes or 0)
         pipe.decrby(queued_unsized_key(job.options.priority), int(job.media.bytes is None))

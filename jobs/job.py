@@ -99,6 +99,7 @@ class Job(_Value):
     progress: Annotated[float, Field(ge=0, le=1)] = 0.0  # never goes back
     attempt: int = 0  # claims so far
     lease: Lease | None = None  # while running
+    pause_seconds: float = 0.0  # while queued again: how long it waits before it may run
     created_at: AwareDatetime
     started_at: AwareDatetime | None = None  # of the attempt under way, or the last one
     finished_at: AwareDatetime | None = None
@@ -128,6 +129,7 @@ class Job(_Value):
             lease=lease,
             attempt=self.attempt + 1,
             started_at=datetime.now(UTC),
+            pause_seconds=0.0,
             stage=None,
         )
 
@@ -188,6 +190,7 @@ class Job(_Value):
         return self._move(
             JobStatus.QUEUED,
             attempt=0,
+            pause_seconds=0.0,
             progress=0.0,
             failure=None,
             warnings=(),
@@ -220,8 +223,16 @@ class Job(_Value):
             or self.media.bytes is not None
         )
 
-    def put_back(self, *, token: str | None = None, costs_attempt: bool = True) -> Self:
-        """Wait for another worker, after this one died or handed the job back."""
+    def put_back(
+        self, *, token: str | None = None, costs_attempt: bool = True, pause_seconds: float = 0.0
+    ) -> Self:
+        """Wait for another worker, after this one died or handed the job back.
+
+        Args:
+            token: of the attempt that hands it back; None: its worker died.
+            costs_attempt: whether the attempt counts.
+            pause_seconds: until it may run again, so that what was away can come back.
+        """
         if token is not None:
             self._must_be_held(token)
         if self.status is not JobStatus.RUNNING:
@@ -232,6 +243,7 @@ class Job(_Value):
             lease=None,
             stage=None,
             started_at=None,
+            pause_seconds=pause_seconds,
             attempt=self.attempt if costs_attempt else self.attempt - 1,
         )
 

@@ -5,14 +5,25 @@ token that proves it is in the record, so that an attempt which lost its lease i
 `Job` itself, whatever it tries to write.
 """
 
+from dataclasses import dataclass
+
 import redis
 
+from jobs import lanes
 from jobs.errors import LeaseLost
 from jobs.indexes import LEASES, Pipe
 from jobs.job import MAX_ATTEMPTS, Failure, Job, Lease
 from jobs.redis_client import redis_errors, texts
 from jobs.status import JobStatus
 from jobs.store import JobStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What came of a claim."""
+
+    job: Job
+    is_mine: bool  # False: it is over, or in other hands
 
 
 class Leases:
@@ -22,21 +33,29 @@ class Leases:
         self._redis = client
         self._store = store
 
-    def claim(self, job_id: str, lease: Lease) -> Job | None:
-        """Give the job to a worker, in one step; None if it is over or somebody holds it.
+    def claim(self, job_id: str, lease: Lease) -> Claim:
+        """Give the job to a worker, in one step, unless it is over or somebody holds it.
 
-        A job that was claimed MAX_ATTEMPTS times before fails here.
+        A job that was claimed MAX_ATTEMPTS times before fails here. Either way the message that
+        brought the id is done with.
+
+        Raises:
+            JobNotFound, JobPurged: there is no record.
         """
 
-        def write(pipe: Pipe, job: Job, now: float) -> Job | None:
+        def write(pipe: Pipe, job: Job, now: float) -> Claim:
             if job.status.is_final or _is_held(pipe, job, now):
-                return None
+                pipe.multi()
+                lanes.settle(pipe, job.options.priority, job.owner, job.id)
+                return Claim(job=job, is_mine=False)
             waiting = job.put_back() if job.status is JobStatus.RUNNING else job
             gives_up = waiting.attempt >= MAX_ATTEMPTS
             changed = waiting.failed(_exhausted(job)) if gives_up else waiting.claimed(lease)
             pipe.multi()
+            if gives_up:
+                lanes.settle(pipe, job.options.priority, job.owner, job.id)
             written = self._store.write(pipe, changed, was=job, now=now)
-            return None if gives_up else written
+            return Claim(job=written, is_mine=not gives_up)
 
         return self._store.transact(job_id, write)
 

@@ -1,7 +1,8 @@
-"""Carry job ids from the API to the workers, with Celery.
+"""Carry job ids to the workers and delivery ids to the courier, with Celery.
 
 A message holds nothing but the id: what the job is stands in its record. A message may come
 twice or late, because claiming a job is one atomic step that refuses the second (`jobs/leases.py`).
+Which messages are in a queue, and which wait for their turn: `jobs/lanes.py`.
 """
 
 import json
@@ -19,6 +20,8 @@ from jobs.redis_client import redis_errors, texts
 from jobs.settings import StoreSettings
 
 TASK = "whisperline.transcribe"
+DELIVER = "whisperline.deliver"
+WEBHOOKS = "webhooks"  # the courier's queue
 LONGEST_JOB_SECONDS = 12 * 3600
 
 
@@ -39,7 +42,7 @@ def connect(settings: StoreSettings) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_default_queue=Priority.NORMAL,
-        task_queues=[Queue(name, routing_key=name) for name in Priority],
+        task_queues=[Queue(name, routing_key=name) for name in (*Priority, WEBHOOKS)],
         task_create_missing_queues=False,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=2,
@@ -76,7 +79,7 @@ class JobQueue:
         self._celery = celery
         self._redis = client
 
-    def send(self, job_id: str, queue: Priority) -> None:
+    def send(self, job_id: str, queue: str) -> None:
         """Tell the workers that a job waits.
 
         The task has the job's id for its own, so that Flower shows the id that clients know.
@@ -84,16 +87,22 @@ class JobQueue:
         Raises:
             QueueUnavailable: the broker took no message.
         """
+        self._send(TASK, job_id, queue)
+
+    def send_delivery(self, delivery_id: str, queue: str = WEBHOOKS) -> None:
+        """Tell the courier that a webhook is due.
+
+        Raises:
+            QueueUnavailable: the broker took no message.
+        """
+        self._send(DELIVER, delivery_id, queue)
+
+    def _send(self, task: str, id_: str, queue: str) -> None:
         with _queue_errors():
-            self._celery.send_task(TASK, args=[job_id], queue=queue, task_id=job_id)
+            self._celery.send_task(task, args=[id_], queue=queue, task_id=id_)
 
-    def waiting(self, queue: Priority) -> int:
-        """Return how many messages wait in a queue."""
-        with redis_errors():
-            return int(self._redis.llen(queue))
-
-    def waiting_ids(self, queue: Priority) -> set[str]:
-        """Return the ids in a queue's messages; reads them all, so ask `waiting` first."""
+    def waiting_ids(self, queue: str) -> set[str]:
+        """Return the ids in a queue's messages, which are few (jobs/lanes.py)."""
         with redis_errors():
             messages = texts(self._redis.lrange(queue, 0, -1))
         return {str(json.loads(message)["headers"]["id"]) for message in messages}

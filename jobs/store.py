@@ -152,12 +152,6 @@ class JobStore:
             record, purged = self._redis.mget(_job(job_id), _purged(job_id))
         return self._read(job_id, record, purged=purged is not None)
 
-    def queue_position(self, job: Job) -> int | None:
-        """Return how many jobs of its queue go first; None once it left the queue."""
-        with redis_errors():
-            rank = self._redis.zrank(queued_key(job.options.priority), job.id)
-        return rank if isinstance(rank, int) else None
-
     def depth(self, queue: Priority) -> int:
         """Return how many jobs wait in a queue."""
         with redis_errors():
@@ -177,12 +171,6 @@ class JobStore:
             return self.write(pipe, changed, was=job, now=now)
 
         return self.transact(job_id, write)
-
-    def waiting_since(self, queue: Priority, *, seconds: float, limit: int = 10_000) -> list[str]:
-        """Return ids of jobs that wait in a queue for at least `seconds`, oldest first."""
-        with redis_errors():
-            before = self.now() - seconds
-            return texts(self._redis.zrangebyscore(queued_key(queue), "-inf", before, 0, limit))
 
     def purge(self, job_id: str) -> None:
         """Forget a job; from now on it answers JobPurged.

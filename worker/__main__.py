@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from jobs import queue as broker
 from jobs import redis_client
 from jobs import s3_client as s3
+from jobs.dispatch import job_dispatch
 from jobs.errors import ModelUnavailable
 from jobs.files import JobFiles
 from jobs.heard import Heard
@@ -47,9 +48,11 @@ def work() -> None:
         client = redis_client.connect(settings.redis_url.get_secret_value())
         store = JobStore(client, retention_days=settings.retention_days)
         files = JobFiles(s3.connect(settings), settings.s3_bucket)
+        celery = broker.connect(settings)
         performer = Performer(
             store=store,
             leases=Leases(client, store),
+            dispatch=job_dispatch(client, JobQueue(celery, client)),
             files=files,
             fetcher=MediaFetcher(
                 files=files,
@@ -80,7 +83,7 @@ def work() -> None:
 
         with present(WorkerRegistry(client), status):
             consume(
-                broker.connect(settings),
+                celery,
                 performer.perform,
                 name=name,
                 jobs_at_once=settings.jobs_per_worker,
@@ -94,7 +97,7 @@ def keep_house() -> None:
     settings = load_settings(StoreSettings)
     client = redis_client.connect(settings.redis_url.get_secret_value())
     store = JobStore(client, retention_days=settings.retention_days)
-    queue = JobQueue(broker.connect(settings), client)
+    dispatch = job_dispatch(client, JobQueue(broker.connect(settings), client))
     files = JobFiles(s3.connect(settings), settings.s3_bucket)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -102,7 +105,7 @@ def keep_house() -> None:
     Housekeeper(
         store=store,
         leases=Leases(client, store),
-        queue=queue,
+        dispatch=dispatch,
         files=files,
         uploads=Uploads(client),
     ).run(stop)

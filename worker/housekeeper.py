@@ -3,17 +3,15 @@
 import logging
 import threading
 
+from jobs.dispatch import Dispatch
 from jobs.errors import JobNotFound, JobPurged, Unavailable
 from jobs.files import JobFiles
 from jobs.leases import Leases
 from jobs.options import Priority
-from jobs.queue import JobQueue
-from jobs.status import JobStatus
 from jobs.store import JobStore
 from jobs.uploads import Uploads
 
 ROUND_SECONDS = 5.0  # with the lease's 30 s: a dead worker's job waits for 35 s at most
-LOST_AFTER_SECONDS = 15.0  # a message that a living worker holds becomes a claim at once
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +24,13 @@ class Housekeeper:
         *,
         store: JobStore,
         leases: Leases,
-        queue: JobQueue,
+        dispatch: Dispatch,
         files: JobFiles,
         uploads: Uploads,
     ) -> None:
         self._store = store
         self._leases = leases
-        self._queue = queue
+        self._dispatch = dispatch
         self._files = files
         self._uploads = uploads
 
@@ -52,7 +50,8 @@ class Housekeeper:
         """
         self.put_back_expired()
         for queue in Priority:
-            self.send_again(queue)
+            self._dispatch.feed_all(queue)
+            self._dispatch.send_lost(queue)
         self.purge_expired()
         self.drop_abandoned_uploads()
 
@@ -85,20 +84,3 @@ class Housekeeper:
             if job is None:
                 continue
             log.warning("its worker died; now %s", job.status, extra={"job_id": job_id})
-            if job.status is JobStatus.QUEUED:
-                self._queue.send(job_id, job.options.priority)
-
-    def send_again(self, queue: Priority) -> None:
-        """Send the messages of queued jobs that have none: lost, or in a dead worker's hands.
-
-        A message too many does no harm, as the second claim of a job is refused. All messages
-        are read only when fewer lie in the queue than jobs wait for them.
-        """
-        waiting = self._store.waiting_since(queue, seconds=LOST_AFTER_SECONDS)
-        if len(waiting) <= self._queue.waiting(queue):
-            return
-        sent = self._queue.waiting_ids(queue)
-        for job_id in waiting:
-            if job_id not in sent:
-                log.warning("no message waits for it; sent again", extra={"job_id": job_id})
-                self._queue.send(job_id, queue)

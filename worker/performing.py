@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
+from jobs.dispatch import Dispatch
 from jobs.errors import (
     IllegalMove,
     JobNotFound,
@@ -32,6 +33,7 @@ from worker.reporting import HeardReporter, ProgressReporter
 
 log = logging.getLogger(__name__)
 
+RETRY_SECONDS = 15.0  # between two attempts, when something the job needs is away
 STORED = ("json", "srt", "vtt", "txt", "tsv")  # every other format is rendered when it is fetched
 
 
@@ -58,6 +60,7 @@ class Performer:
         *,
         store: JobStore,
         leases: Leases,
+        dispatch: Dispatch,
         files: JobFiles,
         fetcher: MediaFetcher,
         heard: Heard,
@@ -67,6 +70,7 @@ class Performer:
     ) -> None:
         self._store = store
         self._leases = leases
+        self._dispatch = dispatch
         self._files = files
         self._fetcher = fetcher
         self._heard = heard
@@ -90,11 +94,14 @@ class Performer:
         """
         lease = new_lease(self._worker)
         try:
-            job = self._leases.claim(job_id, lease)
+            claim = self._leases.claim(job_id, lease)
         except (JobNotFound, JobPurged):
-            job = None
-        if job is None:
-            log.info("nothing to do: over, deleted or in other hands", extra={"job_id": job_id})
+            log.info("nothing to do: deleted", extra={"job_id": job_id})
+            return None
+        job = claim.job
+        self._dispatch.feed(job.options.priority, job.owner)  # its owner's next one
+        if not claim.is_mine:
+            log.info("nothing to do: over, or in other hands", extra={"job_id": job_id})
             return None
         with self._lock:
             self._working_on.add(job_id)
@@ -160,11 +167,13 @@ class Performer:
     def _unavailable(self, job: Job, token: str, error: ServiceError, stage: Stage | None) -> Job:
         """Leave the job to a later attempt; after the last one, let it fail.
 
-        The housekeeper sends the message again after a pause, which is the backoff.
+        Meanwhile it pauses, so that what is away can come back.
         """
         log.warning("attempt %d: %s", job.attempt, error, extra={"job_id": job.id})
         if job.attempt < MAX_ATTEMPTS:
-            return self._store.update(job.id, lambda now: now.put_back(token=token))
+            return self._store.update(
+                job.id, lambda now: now.put_back(token=token, pause_seconds=RETRY_SECONDS)
+            )
         failure = Failure(code=error.code, message=error.message, stage=stage, retryable=True)
         return self._store.update(job.id, lambda now: now.failed(failure, token=token))
 

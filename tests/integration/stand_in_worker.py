@@ -17,6 +17,7 @@ from jobs import queue as broker
 from jobs import redis_client
 from jobs import s3_client as s3
 from jobs.connections import look_up
+from jobs.dispatch import job_dispatch
 from jobs.errors import CorruptMedia, ModelUnavailable, UnsupportedMedia
 from jobs.files import JobFiles
 from jobs.heard import Heard
@@ -24,6 +25,7 @@ from jobs.leases import Leases
 from jobs.logs import configure_logging
 from jobs.options import TranscriptionOptions
 from jobs.outgoing import Outgoing
+from jobs.queue import JobQueue
 from jobs.settings import load_settings
 from jobs.stages import Stage
 from jobs.store import JobStore
@@ -94,9 +96,11 @@ def main() -> None:
     client = redis_client.connect(settings.redis_url.get_secret_value())
     store = JobStore(client)
     files = JobFiles(s3.connect(settings), settings.s3_bucket)
+    celery = broker.connect(settings)
     performer = Performer(
         store=store,
         leases=Leases(client, store),
+        dispatch=job_dispatch(client, JobQueue(celery, client)),
         files=files,
         fetcher=MediaFetcher(
             files=files,
@@ -125,7 +129,7 @@ def main() -> None:
             rss_bytes=rss_bytes(),
         ),
     ):
-        consume(broker.connect(settings), performer.perform, name=name, jobs_at_once=2)
+        consume(celery, performer.perform, name=name, jobs_at_once=2)
 
 
 if __name__ == "__main__":

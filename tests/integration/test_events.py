@@ -37,8 +37,8 @@ def running(store: JobStore, leases: Leases) -> Job:
     job = a_job()
     store.add(job)
     claimed = leases.claim(job.id, LEASE)
-    assert claimed is not None
-    return claimed
+    assert claimed.is_mine
+    return claimed.job
 
 
 def hear(heard: Heard, job: Job, words: str, *, first: int = 0) -> None:
@@ -144,8 +144,7 @@ def test_a_new_attempt_is_told_from_its_beginning(
         last = until(events, "segment", text=" three")[-1]
         store.update(running.id, Job.put_back)
         until(events, "status", status="queued", attempt=1)
-        again = leases.claim(running.id, LEASE)
-        assert again is not None
+        again = leases.claim(running.id, LEASE).job
         until(events, "status", status="running", attempt=2)
         heard.clear(again.id)
         hear(heard, again, "uno dos")

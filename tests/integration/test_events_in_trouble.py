@@ -41,8 +41,8 @@ class Redis:
         job = a_job()
         self.store.add(job)
         claimed = Leases(self.client, self.store).claim(job.id, Lease(token="t", worker="w"))
-        assert claimed is not None
-        return claimed
+        assert claimed.is_mine
+        return claimed.job
 
     def suspend(self) -> None:
         psutil.Process(self.process.pid).suspend()

@@ -25,8 +25,8 @@ Move = Callable[[JobStore, Leases, Job], object]
 
 def claim(store: JobStore, leases: Leases, job: Job) -> Job:
     claimed = leases.claim(job.id, new_lease("w"))
-    assert claimed is not None
-    return claimed
+    assert claimed.is_mine
+    return claimed.job
 
 
 def token(store: JobStore, job: Job) -> str:

@@ -12,6 +12,7 @@ import redis
 
 from deploy.local.processes import Process
 from jobs import queue as broker
+from jobs.dispatch import job_dispatch
 from jobs.files import JobFiles
 from jobs.indexes import LEASES
 from jobs.job import Job
@@ -47,7 +48,7 @@ def housekeeper(
     return Housekeeper(
         store=store,
         leases=leases,
-        queue=JobQueue(broker.connect(settings), valkey),
+        dispatch=job_dispatch(valkey, JobQueue(broker.connect(settings), valkey)),
         files=files,
         uploads=Uploads(valkey),
     )
@@ -195,15 +196,15 @@ def test_a_message_that_got_lost_is_sent_again(
     submit: Submit,
     ended: Ended,
     valkey: "redis.Redis",
-    housekeeper: Housekeeper,
-    monkeypatch: pytest.MonkeyPatch,
+    settings: StoreSettings,
 ) -> None:
     job_id = submit({})["id"]
     valkey.delete(Priority.NORMAL)
-    monkeypatch.setattr("worker.housekeeper.LOST_AFTER_SECONDS", -1.0)
+    queue = JobQueue(broker.connect(settings), valkey)
+    dispatch = job_dispatch(valkey, queue, lost_after_seconds=-1.0)
 
-    housekeeper.make_round()
-    housekeeper.make_round()
+    dispatch.send_lost(Priority.NORMAL)
+    dispatch.send_lost(Priority.NORMAL)
 
     assert valkey.llen(Priority.NORMAL) == 1
     start_worker()

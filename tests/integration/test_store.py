@@ -3,6 +3,7 @@ import threading
 import pytest
 
 from jobs.errors import IllegalMove, JobNotFound, JobPurged, LeaseLost, StoreUnavailable
+from jobs.figures import Figures
 from jobs.indexes import LEASES
 from jobs.job import MAX_ATTEMPTS, Job, new_lease
 from jobs.leases import Leases
@@ -47,10 +48,11 @@ def test_the_queue_position_counts_the_jobs_before_it_in_the_same_queue(
     for job in (first, other, second):
         store.add(job)
 
-    assert store.queue_position(second) == 1
-    assert leases.claim(first.id, new_lease("w")) is not None
-    assert store.queue_position(second) == 0
-    assert store.queue_position(first) is None
+    position = Figures(store._redis).queue_position
+    assert position(second) == 1
+    claimed = leases.claim(first.id, new_lease("w"))
+    assert position(second) == 0
+    assert position(claimed.job) is None
     assert store.depth(Priority.BATCH) == 1
 
 
@@ -58,11 +60,11 @@ def test_of_many_workers_at_once_exactly_one_claims_a_job(store: JobStore, lease
     job = a_job()
     store.add(job)
     barrier = threading.Barrier(8)
-    won: list[Job | None] = []
+    won: list[bool] = []
 
     def claim(name: str) -> None:
         barrier.wait()
-        won.append(leases.claim(job.id, new_lease(name)))
+        won.append(leases.claim(job.id, new_lease(name)).is_mine)
 
     threads = [threading.Thread(target=claim, args=(f"w{n}",)) for n in range(8)]
     for thread in threads:
@@ -70,7 +72,7 @@ def test_of_many_workers_at_once_exactly_one_claims_a_job(store: JobStore, lease
     for thread in threads:
         thread.join()
 
-    assert len([claimed for claimed in won if claimed]) == 1
+    assert won.count(True) == 1
     assert store.get(job.id).attempt == 1
 
 
@@ -99,8 +101,8 @@ def test_a_worker_that_lost_its_lease_can_write_nothing(store: JobStore, leases:
         leases.renew(job.id, paused.token)
     with pytest.raises(LeaseLost):
         store.update(job.id, lambda j: j.progressed(paused.token, Stage.DECODE, 0.5))
-    assert claimed is not None
-    assert claimed.attempt == 2
+    assert claimed.is_mine
+    assert claimed.job.attempt == 2
     leases.renew(job.id, successor.token)
 
 
@@ -109,7 +111,7 @@ def test_a_living_lease_is_neither_claimed_nor_put_back(store: JobStore, leases:
     store.add(job)
     leases.claim(job.id, new_lease("w"))
 
-    assert leases.claim(job.id, new_lease("thief")) is None
+    assert not leases.claim(job.id, new_lease("thief")).is_mine
     assert leases.put_back_expired(job.id) is None
     assert leases.expired() == []
 
@@ -120,7 +122,7 @@ def test_a_job_whose_workers_all_died_fails_after_the_third_attempt(
     job = a_job()
     store.add(job)
     for _ in range(MAX_ATTEMPTS):
-        assert leases.claim(job.id, new_lease("w")) is not None
+        assert leases.claim(job.id, new_lease("w")).is_mine
         expire(store, job.id)
         assert leases.expired() == [job.id]
         leases.put_back_expired(job.id)
@@ -130,7 +132,7 @@ def test_a_job_whose_workers_all_died_fails_after_the_third_attempt(
     assert ended.status is JobStatus.FAILED
     assert ended.failure is not None
     assert ended.failure.code == "attempts_exhausted"
-    assert leases.claim(job.id, new_lease("w")) is None
+    assert not leases.claim(job.id, new_lease("w")).is_mine
 
 
 def test_progress_never_goes_back_even_on_a_second_attempt(store: JobStore, leases: Leases) -> None:

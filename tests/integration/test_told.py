@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from api.told import PROGRESS_SECONDS, Told, done_id
+from jobs.figures import Figures
 from jobs.heard import PORTION, Heard, HeardSegment
 from jobs.job import Job, Lease, Outcome
 from jobs.leases import Leases
@@ -37,8 +38,8 @@ def running(job: Job, leases: Leases) -> Job:
 
 
 @pytest.fixture
-def told_up_to(store: JobStore, heard: Heard) -> Callable[[str], Told]:
-    return lambda last_id: Told.up_to(last_id, store=store, heard=heard)
+def told_up_to(valkey: "redis.Redis", heard: Heard) -> Callable[[str], Told]:
+    return lambda last_id: Told.up_to(last_id, position=Figures(valkey).queue_position, heard=heard)
 
 
 @pytest.fixture
@@ -48,8 +49,8 @@ def fresh(told_up_to: Callable[[str], Told]) -> Told:
 
 def claimed(job: Job, leases: Leases) -> Job:
     found = leases.claim(job.id, LEASE)
-    assert found is not None
-    return found
+    assert found.is_mine
+    return found.job
 
 
 def hear(heard: Heard, job: Job, words: str, *, first: int = 0, attempt: int | None = None) -> None:

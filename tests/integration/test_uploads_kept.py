@@ -10,6 +10,7 @@ import redis
 
 from deploy.local.stack import Stack
 from jobs import queue as broker
+from jobs.dispatch import job_dispatch
 from jobs.errors import QueueFull, TooManyUploads, UploadNotFound, UploadUsed
 from jobs.files import JobFiles
 from jobs.key_files import hash_of
@@ -46,8 +47,8 @@ def housekeeper(
     settings: StoreSettings,
     uploads: Uploads,
 ) -> Housekeeper:
-    queue = JobQueue(broker.connect(settings), valkey)
-    return Housekeeper(store=store, leases=leases, queue=queue, files=files, uploads=uploads)
+    dispatch = job_dispatch(valkey, JobQueue(broker.connect(settings), valkey))
+    return Housekeeper(store=store, leases=leases, dispatch=dispatch, files=files, uploads=uploads)
 
 
 def let_expire(valkey: "redis.Redis", uploads: Uploads, upload_id: str, *, ago: timedelta) -> None:

@@ -1,0 +1,96 @@
+"""Send what waits in lanes on its way, a few messages of each lane at a time."""
+
+import logging
+from collections.abc import Callable
+
+import redis
+
+from jobs.errors import Unavailable
+from jobs.lanes import JOBS_WINDOW, Lanes
+from jobs.queue import JobQueue
+
+LOST_AFTER_SECONDS = 15.0  # a message that a living worker holds becomes a claim at once
+
+log = logging.getLogger(__name__)
+
+
+class Dispatch:
+    """Feeds Celery's queues from their lanes.
+
+    Args:
+        lanes: what waits.
+        queue: where messages go.
+        send: sends the message of an id to a queue.
+        window: messages of one lane that may be in a queue at a time.
+        lost_after_seconds: a message that was sent so long ago and is in no queue is lost.
+    """
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        queue: JobQueue,
+        send: Callable[[str, str], None],
+        *,
+        window: int,
+        lost_after_seconds: float,
+    ) -> None:
+        self._lanes = lanes
+        self._queue = queue
+        self._send = send
+        self._window = window
+        self._lost_after_seconds = lost_after_seconds
+
+    def feed(self, queue: str, lane: str) -> None:
+        """Send a lane's next messages, if there is room for them.
+
+        What cannot be sent now is sent by the next round of `send_lost`: nobody has to wait for it.
+        """
+        try:
+            for member in self._lanes.next(queue, lane, window=self._window):
+                self._send(member, queue)
+        except Unavailable as error:
+            log.warning("not sent on, later: %s", error)
+
+    def feed_all(self, queue: str) -> None:
+        """Send what may go now of all lanes.
+
+        Raises:
+            Unavailable: Redis or the broker is away.
+        """
+        for lane in self._lanes.all(queue):
+            self.feed(queue, lane)
+
+    def send_lost(self, queue: str) -> None:
+        """Send again what was sent long ago, not taken, and is not in the queue any more.
+
+        A message too many does no harm, as the second claim is refused.
+
+        Raises:
+            Unavailable: Redis or the broker is away.
+        """
+        in_queue: set[str] | None = None
+        for lane in self._lanes.all(queue):
+            late = self._lanes.sent_before(queue, lane, seconds=self._lost_after_seconds)
+            if not late:
+                continue
+            if in_queue is None:  # all messages are read, so only where it matters
+                in_queue = self._queue.waiting_ids(queue)
+            lost = [member for member in late if member not in in_queue]
+            for member in lost:
+                log.warning("its message is lost; sent again", extra={"job_id": member})
+                self._send(member, queue)
+            if lost:
+                self._lanes.sent_again(queue, lane, lost)
+
+
+def job_dispatch(
+    client: "redis.Redis", queue: JobQueue, *, lost_after_seconds: float = LOST_AFTER_SECONDS
+) -> Dispatch:
+    """Return what sends jobs, each owner's in a lane."""
+    return Dispatch(
+        Lanes(client),
+        queue,
+        queue.send,
+        window=JOBS_WINDOW,
+        lost_after_seconds=lost_after_seconds,
+    )
