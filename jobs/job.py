@@ -11,6 +11,7 @@ from jobs.options import JobOptions
 from jobs.source import Source, UploadSource, UrlSource
 from jobs.stages import Stage
 from jobs.status import MOVES, JobStatus
+from jobs.webhook import PROGRESS_SECONDS
 from transcript.transcript import Share, Transcript, TranscriptWarning
 
 MAX_ATTEMPTS = 3  # a media file that kills its worker is not given a fourth
@@ -100,6 +101,7 @@ class Job(_Value):
     attempt: int = 0  # claims so far
     lease: Lease | None = None  # while running
     pause_seconds: float = 0.0  # while queued again: how long it waits before it may run
+    told_at: AwareDatetime | None = None  # when webhooks were last told of its progress
     created_at: AwareDatetime
     started_at: AwareDatetime | None = None  # of the attempt under way, or the last one
     finished_at: AwareDatetime | None = None
@@ -129,15 +131,23 @@ class Job(_Value):
             lease=lease,
             attempt=self.attempt + 1,
             started_at=datetime.now(UTC),
+            told_at=datetime.now(UTC),
             pause_seconds=0.0,
             stage=None,
         )
 
     def progressed(self, token: str, stage: Stage, fraction: float) -> Self:
-        """Note that `fraction` of a stage is done."""
+        """Note that `fraction` of a stage is done, and every now and then that it was told."""
         self._must_be_held(token)
+        now, told_at = datetime.now(UTC), self.told_at
+        if told_at is None or (now - told_at).total_seconds() >= PROGRESS_SECONDS:
+            told_at = now
         return self.model_copy(
-            update={"stage": stage, "progress": max(self.progress, _overall(stage, fraction))}
+            update={
+                "stage": stage,
+                "progress": max(self.progress, _overall(stage, fraction)),
+                "told_at": told_at,
+            }
         )
 
     def measured(self, token: str, *, seconds: float, codec: str) -> Self:

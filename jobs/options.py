@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from jobs.languages import language_code
+from jobs.webhook import Webhook
 
 # Every name of faster-whisper 1.2; which weights each stands for is in pipeline/catalog.toml.
 WHISPER_MODELS = (
@@ -168,3 +169,4 @@ class JobOptions(TranscriptionOptions):
     metadata: Annotated[dict[str, JsonValue], AfterValidator(_small)] = Field(default_factory=dict)
     # Days after its end until a job is purged with all its files; None: what the service keeps.
     retention_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    webhook: Webhook | None = None  # who is told of it, besides its owner's endpoints

@@ -16,8 +16,9 @@ from typing import Protocol, TypeVar
 
 import redis
 
-from jobs import indexes
+from jobs import indexes, outbox
 from jobs.errors import JobNotFound, JobPurged, QueueFull, StoreUnavailable
+from jobs.event import Event, event_of
 from jobs.indexes import EXPIRING, Pipe, index_key, queued_key
 from jobs.job import Job
 from jobs.options import Priority
@@ -239,6 +240,9 @@ class JobStore:
             job = job.kept_for(self._retention_days)
         pipe.set(_job(job.id), job.model_dump_json(exclude_defaults=True))
         indexes.keep(pipe, job, was=was, now=now)
+        kind = event_of(job, was)
+        if kind is not None:
+            outbox.put(pipe, Event.of_job(job, kind))
         if announce:
             pipe.publish(CHANGES, job.id)
         return job

@@ -1,0 +1,45 @@
+"""Write down what happened in the step that makes it happen, for the courier to tell.
+
+whisperline:outbox            list     Events as JSON, the oldest first; each leaves it in the
+step that writes its deliveries (jobs/deliveries.py)
+whisperline:outbox_dropped    string   events that found no room, as no courier takes any
+whisperline:webhooks:<owner>  hash     the owner's endpoints (jobs/endpoints.py)
+"""
+
+import redis
+
+from jobs.event import Event
+
+OUTBOX = "whisperline:outbox"
+OUTBOX_DROPPED = "whisperline:outbox_dropped"
+MOST_EVENTS = 500_000  # some 400 MB; a courier that is alive keeps it near 0
+
+Pipe = redis.client.Pipeline
+
+# Whether anybody listens is asked where it is written: asked before, an endpoint made in between
+# would miss the event; without asking, all events of all owners would be written.
+_PUT = """
+if ARGV[1] == '0' and redis.call('EXISTS', KEYS[1]) == 0 then return end
+if redis.call('LLEN', KEYS[2]) >= tonumber(ARGV[3]) then return redis.call('INCR', KEYS[3]) end
+redis.call('RPUSH', KEYS[2], ARGV[2])
+"""
+
+
+def endpoints_key(owner: str) -> str:
+    """Return where an owner's endpoints are."""
+    return f"whisperline:webhooks:{owner}"
+
+
+def put(pipe: Pipe, event: Event) -> None:
+    """Queue what writes an event down, if its owner or its webhook wants any."""
+    own = int(event.webhook is not None and event.type in event.webhook.events)
+    pipe.eval(
+        _PUT,
+        3,
+        endpoints_key(event.owner),
+        OUTBOX,
+        OUTBOX_DROPPED,
+        str(own),
+        event.model_dump_json(),
+        str(MOST_EVENTS),
+    )
