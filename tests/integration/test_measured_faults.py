@@ -3,7 +3,7 @@
 Options in form fields, the detected language, failed stages, formats refused too late, and NaN are
 in test_asr.py; hang-ups in test_asr_holding.py; the queue's limit in test_limits.py; health while a
 job is decoded in test_health.py; memory in test_large_upload.py; models that are listed and refused
-in test_openai_models.py; mixed prompts in test_transcribing.py; cut times in test_subtitles.py.
+in test_openai_models.py; mixed prompts in test_recognizing.py; cut times in test_subtitles.py.
 """
 
 import json

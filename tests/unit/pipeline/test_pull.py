@@ -5,16 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from jobs.errors import InvalidOptions, ModelUnavailable
+from jobs.errors import ModelUnavailable
 from pipeline import pull as pulling
 from pipeline.cache_dir import RECEIPT, PulledFile, cached
 from pipeline.pull import locate, pull
 from pipeline.recent_failures import RecentFailures
 from pipeline.settings import PipelineSettings
 from pipeline.sources import Fetched, SourceFailed
-
-WHISPER_FILES = ("config.json", "model.bin", "tokenizer.json", "vocabulary.txt")
-REVISION = "edaa852ec7e145841d8ffdb056a99866b5f0a478"  # of large-v3, in the catalog
+from tests.unit.pipeline.model_folders import WHISPER_FILES, fill
 
 
 @pytest.fixture
@@ -25,13 +23,6 @@ def settings(tmp_path: Path) -> PipelineSettings:
 @pytest.fixture(autouse=True)
 def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulling, "_unpulled", RecentFailures(seconds=60))
-
-
-def _fill(directory: Path, names: tuple[str, ...] = WHISPER_FILES) -> Path:
-    directory.mkdir(parents=True)
-    for name in names:
-        (directory / name).write_bytes(b"content")
-    return directory
 
 
 def _filled(staging: Path) -> Fetched:
@@ -58,101 +49,6 @@ def _refused(staging: Path) -> Fetched:
     raise SourceFailed("nobody answers")
 
 
-# --- what is here already -----------------------------------------------------------------------
-
-
-def test_an_empty_cache_holds_nothing(settings: PipelineSettings) -> None:
-    assert cached("tiny", settings) is None
-
-
-def test_a_folder_put_there_by_hand_is_found(settings: PipelineSettings) -> None:
-    home = _fill(settings.cache_dir / "models" / "large-v3")
-
-    assert cached("large-v3", settings) == home
-    assert cached("large", settings) == home
-
-
-@pytest.mark.parametrize("missing", WHISPER_FILES)
-def test_a_folder_that_lacks_a_file_is_no_model(settings: PipelineSettings, missing: str) -> None:
-    home = _fill(settings.cache_dir / "models" / "tiny")
-    (home / missing).write_bytes(b"")
-
-    assert cached("tiny", settings) is None
-
-
-def test_a_file_that_shrank_since_it_was_verified_is_no_model(settings: PipelineSettings) -> None:
-    home = _fill(settings.cache_dir / "models" / "tiny")
-    receipt = {
-        "name": "tiny",
-        "source": "somewhere",
-        "licence": "MIT",
-        "files": {"model.bin": {"bytes": 8, "sha256": "0" * 64}},
-    }
-    (home / RECEIPT).write_text(json.dumps(receipt))
-
-    assert cached("tiny", settings) is None
-
-
-@pytest.mark.parametrize("root", [".", "hub", "huggingface/hub"])
-def test_a_snapshot_of_the_hubs_own_cache_is_found(settings: PipelineSettings, root: str) -> None:
-    repository = settings.cache_dir / root / "models--Systran--faster-whisper-large-v3"
-    _fill(repository / "snapshots" / "0000", ("config.json",))  # an interrupted download
-    whole = _fill(repository / "snapshots" / REVISION)
-
-    assert cached("large-v3", settings) == whole
-
-
-def test_of_several_snapshots_the_current_one_is_taken(settings: PipelineSettings) -> None:
-    repository = settings.cache_dir / "models--Systran--faster-whisper-large-v3"
-    current = _fill(repository / "snapshots" / "aaaa")
-    _fill(repository / "snapshots" / "bbbb")
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text("aaaa")
-
-    assert cached("large-v3", settings) == current
-
-
-def test_a_snapshot_whose_blobs_are_gone_is_no_model(settings: PipelineSettings) -> None:
-    repository = settings.cache_dir / "models--Systran--faster-whisper-large-v3"
-    snapshot = _fill(repository / "snapshots" / REVISION)
-    (snapshot / "model.bin").unlink()
-    (snapshot / "model.bin").symlink_to("../../blobs/gone")
-
-    assert cached("large-v3", settings) is None
-
-
-@pytest.mark.parametrize("place", [".", "torch/hub/checkpoints"])
-def test_an_aligner_that_torchaudio_downloaded_is_found(
-    settings: PipelineSettings, place: str
-) -> None:
-    directory = settings.cache_dir / place
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "wav2vec2_fairseq_base_ls960_asr_ls960.pth").write_bytes(b"weights")
-
-    assert cached("aligner-en", settings) == directory
-    assert cached("aligner-de", settings) is None
-
-
-def test_a_deployments_own_model_is_its_folder(settings: PipelineSettings) -> None:
-    assert cached("ours", settings) is None
-
-    home = _fill(settings.cache_dir / "models" / "ours")
-
-    assert cached("ours", settings) == home
-
-
-@pytest.mark.parametrize("name", ["nonsense", "../tiny", "Systran/faster-whisper-tiny", ""])
-def test_an_unknown_name_is_never_a_path_or_a_download(
-    settings: PipelineSettings, name: str
-) -> None:
-    for ask in (cached, locate, pull):
-        with pytest.raises(InvalidOptions, match="known are"):
-            ask(name, settings)
-
-
-# --- fetching -----------------------------------------------------------------------------------
-
-
 def test_a_pulled_model_is_whole_and_has_a_receipt(
     settings: PipelineSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,7 +66,7 @@ def test_a_pulled_model_is_whole_and_has_a_receipt(
 def test_a_broken_model_is_replaced(
     settings: PipelineSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = _fill(settings.cache_dir / "models" / "tiny", ("config.json", "old"))
+    home = fill(settings.cache_dir / "models" / "tiny", ("config.json", "old"))
     _source(monkeypatch, _filled)
 
     assert pull("tiny", settings) == home
@@ -207,8 +103,8 @@ def test_an_interrupted_pull_leaves_nothing(
 def test_what_a_killed_pull_left_is_swept_by_the_next(
     settings: PipelineSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leftover = _fill(settings.cache_dir / "models" / ".tiny.pull-abc", ("half",))
-    _fill(settings.cache_dir / "models" / ".base.pull-abc", ("half",))
+    leftover = fill(settings.cache_dir / "models" / ".tiny.pull-abc", ("half",))
+    fill(settings.cache_dir / "models" / ".base.pull-abc", ("half",))
     _source(monkeypatch, _filled)
 
     pull("tiny", settings)
@@ -307,7 +203,7 @@ def test_what_was_put_there_meanwhile_is_found_in_spite_of_a_failure(
     with pytest.raises(ModelUnavailable):
         locate("tiny", settings)
 
-    home = _fill(settings.cache_dir / "models" / "tiny")
+    home = fill(settings.cache_dir / "models" / "tiny")
 
     assert locate("tiny", settings) == home
 
