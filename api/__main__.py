@@ -2,13 +2,12 @@
 
 import argparse
 import re
-import secrets
 import sys
 
 from api.settings import OWNER_NAME
 from jobs import s3_client as s3
 from jobs.errors import Unavailable
-from jobs.key_files import KeyFiles, hash_of
+from jobs.key_files import KeyFiles, hash_of, new_key
 from jobs.settings import StoreSettings, load_settings
 
 _SHOWN = 12  # characters of a hash: enough to tell keys apart
@@ -18,7 +17,7 @@ def create(files: KeyFiles, owner: str) -> int:
     """Make a key; it is shown this once."""
     if not re.fullmatch(OWNER_NAME, owner):
         return _refused("a name has up to 64 of a-z 0-9 . _ - and begins with a letter or digit")
-    key = f"wl_{secrets.token_urlsafe(32)}"
+    key = new_key()
     files.add(owner, hash_of(key))
     print(key)  # noqa: T201 - what was asked for, on standard output
     sys.stderr.write(f"This is the key of {owner}; it is shown this once and kept as a hash.\n")

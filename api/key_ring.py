@@ -2,11 +2,13 @@
 
 import hmac
 import logging
+import math
 import threading
 import time
+from collections.abc import Iterable
 
 from jobs.errors import Unavailable
-from jobs.key_files import KeyFiles, KeyHash, StoredKeys, hash_of
+from jobs.key_files import KeyFiles, KeyHash, StoredKeys, hash_of, new_key
 
 ANONYMOUS = "anonymous"  # the owner of every job while there are no keys
 LOOK_SECONDS = 5.0  # a new key works, and a revoked one no longer, after this long
@@ -47,6 +49,38 @@ class KeyRing:
         if self._keys():
             return False
         return self._stored is not None and not self._stored.is_closed
+
+    def look_again(self) -> list[KeyHash]:
+        """Return every key as of this moment: who changes them decides by no older ones.
+
+        Raises:
+            StorageUnavailable: those in storage cannot be read.
+        """
+        with self._lock:
+            self._stored = self._files.read()
+            self._looked = time.monotonic()
+        return self._keys()
+
+    def make(self, owner: str) -> str:
+        """Make a key for an owner and return it, this once.
+
+        Raises:
+            StorageUnavailable: it could not be kept.
+        """
+        key = new_key()
+        self._files.add(owner, hash_of(key))
+        self._looked = -math.inf  # what was read is out of date
+        return key
+
+    def revoke(self, keys: Iterable[KeyHash]) -> None:
+        """Let keys in no longer; they are of those in storage.
+
+        Raises:
+            StorageUnavailable: some may still be let in; do it again.
+        """
+        for key in keys:
+            self._files.remove(key)
+        self._looked = -math.inf
 
     def _keys(self) -> list[KeyHash]:
         now = time.monotonic()

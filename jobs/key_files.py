@@ -5,6 +5,7 @@ keys/.closed                         empty; there was a key once: without any, n
 """
 
 import hashlib
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -25,6 +26,11 @@ class KeyHash:
     owner: str
     sha256: str  # in hexadecimal; the key itself is kept nowhere
     created_at: datetime | None = None  # None: in the settings
+
+
+def new_key() -> str:
+    """Return a key that nobody guesses: 256 random bits."""
+    return f"wl_{secrets.token_urlsafe(32)}"
 
 
 def hash_of(key: str) -> str:
