@@ -29,7 +29,10 @@ _BEFORE_ANY_FACE = (414, 431)  # refused while the head is read: a problem, what
 _IF_GUARDED = (401, 403, 429, 503)
 _IF_ONE_THING = (404,)
 _IF_BODY = (408, 409, 413, 415)
-_NEEDS_A_STATE = ("/transcript", "/media", "/cancel", "/retry", "/complete")
+_NEEDS_A_STATE = (
+    *("/transcript", "/media", "/cancel", "/retry", "/complete"),
+    *("/test", "/replay"),
+)
 
 _MEANINGS = {
     400: "what was sent cannot be read, or asks for what does not exist",

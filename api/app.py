@@ -6,11 +6,14 @@ from flask_openapi3 import Info, OpenAPI
 
 from api import access, problems, rate, request_ids
 from api.asr import asr
+from api.batches import batches
+from api.deliveries import deliveries, job_deliveries
 from api.detection import detection
 from api.docs import docs
 from api.events import events
 from api.health import health
 from api.jobs import jobs
+from api.keys import keys
 from api.media import media
 from api.models import models
 from api.openai_audio import openai_audio
@@ -18,6 +21,8 @@ from api.operations import operations
 from api.services import Services
 from api.transcripts import transcripts
 from api.uploads import uploads
+from api.webhook_document import webhooks as webhooks_sent
+from api.webhooks import webhooks
 
 
 def create_app(services: Services) -> OpenAPI:
@@ -26,6 +31,7 @@ def create_app(services: Services) -> OpenAPI:
         "api",
         info=Info(title="Whisperline", version=_version()),
         validation_error_callback=problems.validation_problem,
+        openapi_extensions={"webhooks": webhooks_sent()},
         doc_ui=False,  # its pages load their scripts from elsewhere; ours is in api/docs.py
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's DefaultJSONProvider
@@ -40,11 +46,16 @@ def create_app(services: Services) -> OpenAPI:
     app.register_blueprint(docs)
     for blueprint in (
         jobs,
+        batches,
         transcripts,
         media,
         events,
         uploads,
+        webhooks,
+        deliveries,
+        job_deliveries,
         operations,
+        keys,
         openai_audio,
         models,
         asr,

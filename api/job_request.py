@@ -1,24 +1,16 @@
 """Read what a client asks for at `/v1/jobs`: a form with media, or JSON that says where it is."""
 
-from contextlib import suppress
-from ipaddress import ip_address
 from typing import Annotated, Any
 
 from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from api.checked_addresses import may_be_called
 from api.json_bodies import read_model
-from api.option_fields import checked_options, options_from_form
+from api.option_fields import native_options, options_from_form
 from api.receiving import OpenMedia, Received, media_named_by, receive_form
 from api.settings import ApiSettings
-from jobs.addresses import is_allowed, parse_target
-from jobs.errors import (
-    FetchBlocked,
-    FetchFailed,
-    InvalidOptions,
-    InvalidSource,
-    SourceBlocked,
-)
+from jobs.errors import InvalidOptions, InvalidSource, SourceBlocked
 from jobs.options import JobOptions
 from jobs.request_headers import check_headers
 from jobs.source import UPLOAD_ID, S3Source, Source, UploadSource, UrlSource
@@ -54,15 +46,15 @@ def receive_job(request: Request, open_media: OpenMedia, settings: ApiSettings) 
         request,
         open_media,
         file_field="file",
-        read_options=lambda fields: options_from_form(fields, models=settings.models),
+        read_options=lambda fields: options_from_form(fields, settings),
         max_file_bytes=settings.max_media_bytes,
     )
 
 
 def _receive_source(request: Request, settings: ApiSettings) -> Received:
     asked = read_model(request, JobRequest)
-    source = _checked_source(asked.source, settings)
-    options = checked_options(_merged(asked), models=settings.models)
+    source = checked_source(asked.source, settings)
+    options = native_options(_merged(asked), settings)
     return Received(options=options, media=media_named_by(source), source=source)
 
 
@@ -75,7 +67,12 @@ def _merged(asked: JobRequest) -> dict[str, Any]:
     return beside | inside
 
 
-def _checked_source(asked: SourceRequest, settings: ApiSettings) -> Source:
+def checked_source(asked: SourceRequest, settings: ApiSettings) -> Source:
+    """Return where the media is, if this service may fetch it from there.
+
+    Raises:
+        InvalidSource, SourceBlocked: it may not, or it is not said clearly.
+    """
     named = [name for name in ("url", "upload_id", "s3_uri") if getattr(asked, name) is not None]
     if len(named) != 1:
         msg = "`source` names one of url, upload_id and s3_uri"
@@ -86,30 +83,30 @@ def _checked_source(asked: SourceRequest, settings: ApiSettings) -> Source:
     if asked.upload_id is not None:
         return UploadSource(type="upload", upload_id=asked.upload_id)
     if asked.s3_uri is not None:
-        return _checked_s3(asked.s3_uri, settings)
+        return checked_s3(asked.s3_uri, settings)
     return _checked_url(asked.url or "", asked.headers or {}, settings)
 
 
 def _checked_url(url: str, headers: dict[str, str], settings: ApiSettings) -> UrlSource:
     """Refuse what needs no look-up to be refused; the worker checks what a name stands for."""
     try:
-        target = parse_target(url)
+        is_good = may_be_called(url, settings)
         check_headers(headers)
-    except FetchBlocked as error:
-        raise SourceBlocked(error.message) from error
-    except (FetchFailed, ValueError) as error:
+    except ValueError as error:
         msg = f"source: {error}"
         raise InvalidSource(msg) from error
-    with suppress(ValueError):  # a name: who takes the job looks it up
-        address = ip_address(target.host)
-        if is_allowed(address, allow_private_addresses=settings.allow_private_addresses):
-            return UrlSource(type="url", url=url, headers=headers)
+    if not is_good:
         msg = "private addresses are not called for clients (ALLOW_PRIVATE_ADDRESSES)"
         raise SourceBlocked(msg)
     return UrlSource(type="url", url=url, headers=headers)
 
 
-def _checked_s3(uri: str, settings: ApiSettings) -> S3Source:
+def checked_s3(uri: str, settings: ApiSettings) -> S3Source:
+    """Return an object, if jobs may read from its bucket.
+
+    Raises:
+        InvalidSource: they may not, or it is no address of an object.
+    """
     try:
         source = S3Source(type="s3", s3_uri=uri)
     except ValidationError as error:

@@ -5,11 +5,13 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from jobs.addresses import shown_url
+from jobs.delivery import Delivery, DeliveryStatus
 from jobs.job import Failure, Job, Media, StageSeconds
 from jobs.options import JobOptions
 from jobs.source import S3Source, UrlSource
 from jobs.stages import Stage
 from jobs.status import JobStatus
+from jobs.webhook import EventType, Webhook
 from transcript.transcript import TranscriptWarning
 
 
@@ -35,6 +37,34 @@ class JobUsage(_View):
     realtime_factor: float | None
 
 
+class LastDelivery(_View):
+    """The latest of what the job's own webhook was sent; `GET …/deliveries` has all of them."""
+
+    id: str
+    status: DeliveryStatus
+    attempts: int
+    last_status: int | None = Field(description="of the latest answer; null: there was none")
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> "LastDelivery":
+        """Return how a delivery went."""
+        last = delivery.attempts[-1] if delivery.attempts else None
+        return cls(
+            id=delivery.id,
+            status=delivery.status,
+            attempts=len(delivery.attempts),
+            last_status=last.status if last else None,
+        )
+
+
+class JobWebhook(_View):
+    """Who is told of the job."""
+
+    url: str = Field(description="without its query, where tokens are")
+    events: tuple[EventType, ...]
+    last_delivery: LastDelivery | None = Field(description="null in lists and events")
+
+
 class JobView(_View):
     """Everything of a job but its owner and its lease."""
 
@@ -58,24 +88,33 @@ class JobView(_View):
     expires_at: AwareDatetime | None = Field(description="when it is purged; null: never by itself")
     stages: tuple[StageSeconds, ...]
     usage: JobUsage | None
+    webhook: JobWebhook | None = Field(description="the job's own; endpoints are told besides")
     error: Failure | None
     links: dict[str, str]
 
     @classmethod
-    def of(cls, job: Job, *, queue_position: int | None = None) -> "JobView":
+    def of(
+        cls,
+        job: Job,
+        *,
+        queue_position: int | None = None,
+        last_delivery: Delivery | None = None,
+    ) -> "JobView":
         """Return what clients see of a job."""
         shared = {name: getattr(job, name) for name in cls.model_fields.keys() & _JOB_FIELDS}
         return cls.model_construct(
             **shared,
             queue_position=queue_position,
+            options=_options(job.options),
             source=_source(job),
             usage=_usage(job),
+            webhook=_webhook(job.options.webhook, last_delivery),
             error=job.failure,
             links=_links(job),
         )
 
 
-_JOB_FIELDS = Job.model_fields.keys() - {"source"}
+_JOB_FIELDS = Job.model_fields.keys() - {"options", "source"}
 
 
 class JobPage(_View):
@@ -84,6 +123,24 @@ class JobPage(_View):
     data: tuple[JobView, ...]
     next_cursor: str | None = Field(description="the `cursor` of the next page")
     has_more: bool
+
+
+def _options(options: JobOptions) -> JobOptions:
+    """Return options without what opens the webhook's door."""
+    if options.webhook is None:
+        return options
+    shown = options.webhook.model_copy(update={"url": shown_url(options.webhook.url)})
+    return options.model_copy(update={"webhook": shown})
+
+
+def _webhook(webhook: Webhook | None, last: Delivery | None) -> JobWebhook | None:
+    if webhook is None:
+        return None
+    return JobWebhook(
+        url=shown_url(webhook.url),
+        events=webhook.events,
+        last_delivery=LastDelivery.of(last) if last else None,
+    )
 
 
 def _source(job: Job) -> SourceView | None:

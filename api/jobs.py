@@ -14,6 +14,7 @@ from api.access import own_job, owner
 from api.answers import answer_json, etag_of
 from api.job_request import JobRequest, receive_job
 from api.job_view import JobPage, JobView
+from api.last_delivery import last_delivery
 from api.request_bodies import form_body, header, json_body
 from api.request_model import RequestModel
 from api.services import services
@@ -103,7 +104,7 @@ class ListQuery(RequestModel):
 _BODY = form_body(
     JobOptions,
     file_field="file",
-    json_fields=("metadata", "options"),
+    json_fields=("metadata", "webhook", "options"),
     also={
         "options": {
             "type": "object",
@@ -210,6 +211,7 @@ def cancel(path: JobPath) -> Response:
     if job.status is not JobStatus.CANCELED:
         job = found.store.update(job.id, _canceled)
         bring_up_to_date(found.files, job)
+        found.batch_endings.settle(job.batch_id)
     return answer_json(_shown(job), status=HTTPStatus.ACCEPTED)
 
 
@@ -217,7 +219,7 @@ def cancel(path: JobPath) -> Response:
 def retry(path: JobPath) -> Response:
     """Queue a job that failed or was canceled once more, with all its attempts."""
     found = services()
-    job = found.store.update(own_job(path.job_id).id, Job.retried)
+    job = found.batch_endings.retry(own_job(path.job_id).id)
     bring_up_to_date(found.files, job)
     found.dispatch.feed(job.options.priority, job.owner)
     return answer_json(_shown(job), status=HTTPStatus.ACCEPTED)
@@ -231,7 +233,9 @@ def delete(path: JobPath) -> tuple[str, int]:
     # Files first: if storage is away, the job is still there to be deleted again. A worker that
     # holds the job sees at its next sign of progress that it is gone, and clears up after itself.
     found.files.purge(job)
+    found.batch_endings.look_at(job.batch_id)
     found.store.purge(job.id)
+    found.batch_endings.settle(job.batch_id)
     return "", HTTPStatus.NO_CONTENT
 
 
@@ -269,4 +273,8 @@ def _preferred_wait() -> float:
 
 
 def _shown(job: Job) -> JobView:
-    return JobView.of(job, queue_position=services().figures.queue_position(job))
+    return JobView.of(
+        job,
+        queue_position=services().figures.queue_position(job),
+        last_delivery=last_delivery(job),
+    )

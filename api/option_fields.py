@@ -6,23 +6,28 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from api.checked_addresses import check_webhook_url
 from api.problems import faults_of, sentence
+from api.settings import ApiSettings
 from jobs.errors import InvalidOptions, MalformedRequest, UnknownModel
 from jobs.options import JobOptions
 
 Fields = Mapping[str, Sequence[str]]
 
+_JSON_FIELDS = ("metadata", "webhook")
 
-def options_from_form(fields: Fields, *, models: Sequence[str]) -> JobOptions:
+
+def options_from_form(fields: Fields, settings: ApiSettings) -> JobOptions:
     """Return the options in a native form: fields by name, or all of them as JSON in `options`.
 
     An empty field means unset, as it does in a browser's form. `tags` may be repeated or hold
-    several names with commas between; `metadata` is a JSON object.
+    several names with commas between; `metadata` and `webhook` are JSON objects.
 
     Raises:
         MalformedRequest: a JSON field is no JSON.
         InvalidOptions: an option is unknown or out of its range.
         UnknownModel: the model is not on this deployment's list.
+        WebhookBlocked: the webhook is at an address that must not be called.
     """
     values: dict[str, Any] = {}
     twice = [name for name, texts in fields.items() if len(texts) > 1 and name != "tags"]
@@ -33,7 +38,7 @@ def options_from_form(fields: Fields, *, models: Sequence[str]) -> JobOptions:
             values[name] = [tag.strip() for text in texts for tag in text.split(",") if tag.strip()]
         elif texts[-1] == "":
             continue
-        elif name == "metadata":
+        elif name in _JSON_FIELDS:
             values[name] = _json_object(name, texts[-1])
         else:
             values[name] = texts[-1]
@@ -42,7 +47,19 @@ def options_from_form(fields: Fields, *, models: Sequence[str]) -> JobOptions:
     if twice:
         msg = f"given twice: {', '.join(sorted(set(twice)))}"
         raise InvalidOptions(msg)
-    return checked_options(values, models=models)
+    return native_options(values, settings)
+
+
+def native_options(values: Mapping[str, Any], settings: ApiSettings) -> JobOptions:
+    """Return valid options of the native face, the address of the webhook included.
+
+    Raises:
+        InvalidOptions, UnknownModel, WebhookBlocked: what is wrong with which.
+    """
+    options = checked_options(values, models=settings.models)
+    if options.webhook is not None:
+        check_webhook_url(options.webhook.url, settings, pointer="/webhook/url")
+    return options
 
 
 def checked_options(values: Mapping[str, Any], *, models: Sequence[str]) -> JobOptions:

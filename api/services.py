@@ -10,7 +10,13 @@ from api.key_ring import KeyRing
 from api.settings import ApiSettings
 from api.waiting import JobWatcher
 from jobs.attachments import Attachments
+from jobs.batch_endings import BatchEndings
+from jobs.batch_files import BatchFiles
+from jobs.batch_work import BatchWork
+from jobs.batches import Batches
+from jobs.deliveries import Deliveries
 from jobs.dispatch import Dispatch
+from jobs.endpoints import Endpoints
 from jobs.figures import Figures
 from jobs.files import JobFiles
 from jobs.heard import Heard
@@ -21,6 +27,7 @@ from jobs.reservations import Reservations
 from jobs.store import JobStore
 from jobs.upload_parts import UploadParts
 from jobs.uploads import Uploads
+from jobs.webhook_secrets import OwnerSecrets
 from jobs.workers import WorkerRegistry
 
 if TYPE_CHECKING:
@@ -44,10 +51,18 @@ class Services:
     uploads: Uploads
     upload_parts: UploadParts
     presigner: Presigner
+    endpoints: Endpoints
+    owner_secrets: OwnerSecrets
+    deliveries: Deliveries
     figures: Figures
     dispatch: Dispatch
     workers: WorkerRegistry
     watcher: JobWatcher
+    batches: Batches
+    batch_endings: BatchEndings
+    batch_files: BatchFiles
+    batch_work: BatchWork
+    batch_places: Slots  # batches taken in at once
     receiving: Slots  # uploads at once
 
 

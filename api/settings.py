@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from jobs.batch import MAX_ITEMS
 from jobs.options import WHISPER_MODELS
 from jobs.settings import StoreSettings, split_names
 
@@ -18,9 +19,12 @@ class ApiSettings(StoreSettings):
 
     # name:sha256 of each key; further ones are made by `python -m api keys create NAME`
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(split_names)] = ()
+    # Owners whose keys make, list and revoke keys over HTTP; none: the command line only
+    admin_owners: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_names)] = ()
     allow_anonymous: bool = False  # True: without any key, serve others than this machine too
     requests_per_minute: int = Field(default=6000, ge=0)  # of one owner; 0: no limit
-    max_queued_per_owner: int = Field(default=10_000, ge=1)  # jobs that wait
+    max_queued_per_owner: int = Field(default=100_000, ge=1)  # jobs that wait
+    max_batch_items: int = Field(default=MAX_ITEMS, ge=1, le=MAX_ITEMS)  # jobs of one batch
     max_file_size_mb: int = Field(default=4096, ge=1)  # MiB of one upload
     allowed_models: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_names)] = ()
     openai_whisper1_model: str | None = None  # what OpenAI's model names mean; None: the default
@@ -44,6 +48,15 @@ class ApiSettings(StoreSettings):
                 )
                 raise ValueError(msg)
         return keys
+
+    @field_validator("admin_owners")
+    @classmethod
+    def _admins_are_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not re.fullmatch(OWNER_NAME, name):
+                msg = f"{name!r} is no name of a key: lower case, as in `python -m api keys list`"
+                raise ValueError(msg)
+        return names
 
     @field_validator("allowed_models")
     @classmethod
@@ -77,6 +90,11 @@ class ApiSettings(StoreSettings):
     def most_uploads(self) -> int:
         """Uploads that one process receives at once, a quarter; the rest is for quick calls."""
         return self.api_threads // 4
+
+    @property
+    def most_batches(self) -> int:
+        """Batches that one process takes in at once; each may fill some 250 MB for seconds."""
+        return 4
 
     @property
     def models(self) -> tuple[str, ...]:

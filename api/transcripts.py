@@ -14,6 +14,7 @@ from api.request_model import RequestModel
 from api.services import services
 from jobs.errors import TranscriptNotReady, UnknownFormat
 from jobs.job import Job
+from jobs.s3_client import storage_errors
 from transcript.cue_options import CueOptions
 from transcript.renderings import RENDERINGS, render
 from transcript.transcript import Transcript
@@ -64,7 +65,7 @@ def transcript(path: TranscriptPath, query: TranscriptQuery) -> Response:
         stored = services().files.open_transcript(job)
     except TranscriptNotReady as error:
         return _not_ready(job, error)
-    with stored:
+    with storage_errors(), stored:
         found = Transcript.model_validate_json(stored.read())
     options = CueOptions.model_validate(query.model_dump(exclude={"format"}))
     rendering = RENDERINGS[name]

@@ -19,11 +19,18 @@ from jobs import queue as broker
 from jobs import redis_client
 from jobs import s3_client as s3
 from jobs.attachments import Attachments
+from jobs.batch_endings import BatchEndings
+from jobs.batch_files import BatchFiles
+from jobs.batch_work import batch_work
+from jobs.batches import Batches
+from jobs.deliveries import Deliveries
 from jobs.dispatch import job_dispatch
+from jobs.endpoints import Endpoints
 from jobs.figures import Figures
 from jobs.files import JobFiles
 from jobs.heard import Heard
 from jobs.key_files import KeyFiles
+from jobs.lanes import Lanes
 from jobs.listing import JobList
 from jobs.logs import configure_logging
 from jobs.media_reading import MediaReader
@@ -34,6 +41,8 @@ from jobs.settings import load_settings
 from jobs.store import JobStore
 from jobs.upload_parts import UploadParts
 from jobs.uploads import Uploads
+from jobs.webhook_files import WebhookFiles
+from jobs.webhook_secrets import OwnerSecrets
 from jobs.workers import WorkerRegistry
 
 configure_logging()
@@ -44,6 +53,7 @@ _redis_url = _settings.redis_url.get_secret_value()
 _redis = redis_client.connect(_redis_url)
 _store = JobStore(_redis, retention_days=_settings.retention_days)
 _s3 = s3.connect(_settings)
+_webhook_files = WebhookFiles(_s3, _settings.s3_bucket)
 # Signs addresses for clients, as they reach storage; never used to connect.
 _public_s3 = s3.connect(
     _settings.model_copy(
@@ -74,10 +84,18 @@ app = create_app(
         uploads=Uploads(_redis),
         upload_parts=UploadParts(_s3, _settings.s3_bucket),
         presigner=Presigner(_public_s3, _settings.s3_bucket),
+        endpoints=Endpoints(_redis, _webhook_files),
+        owner_secrets=OwnerSecrets(_redis, _webhook_files),
+        deliveries=Deliveries(_redis, Lanes(_redis)),
         figures=Figures(_redis),
         dispatch=job_dispatch(_redis, JobQueue(broker.connect(_settings), _redis)),
         workers=WorkerRegistry(_redis),
         watcher=JobWatcher(_redis, _store, most_waiters=_settings.most_waiters),
+        batches=Batches(_redis, _store),
+        batch_endings=BatchEndings(_redis, _store),
+        batch_files=BatchFiles(_s3, _settings.s3_bucket),
+        batch_work=batch_work(_redis, _store, _s3, _settings.s3_bucket),
+        batch_places=Slots(_settings.most_batches),
         receiving=Slots(_settings.most_uploads),
     )
 )

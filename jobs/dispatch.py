@@ -21,7 +21,7 @@ class Dispatch:
         lanes: what waits.
         queue: where messages go.
         send: sends the message of an id to a queue.
-        window: messages of one lane that may be in a queue at a time.
+        window: says how many messages of a lane may be under way at a time.
         lost_after_seconds: a message that was sent so long ago and is in no queue is lost.
     """
 
@@ -31,7 +31,7 @@ class Dispatch:
         queue: JobQueue,
         send: Callable[[str, str], None],
         *,
-        window: int,
+        window: Callable[[str], int],
         lost_after_seconds: float,
     ) -> None:
         self._lanes = lanes
@@ -46,7 +46,7 @@ class Dispatch:
         What cannot be sent now is sent by the next round of `send_lost`: nobody has to wait for it.
         """
         try:
-            for member in self._lanes.next(queue, lane, window=self._window):
+            for member in self._lanes.next(queue, lane, window=self._window(lane)):
                 self._send(member, queue)
         except Unavailable as error:
             log.warning("not sent on, later: %s", error)
@@ -57,7 +57,7 @@ class Dispatch:
         Raises:
             Unavailable: Redis or the broker is away.
         """
-        for lane in self._lanes.all(queue):
+        for lane in self._lanes.due(queue):
             self.feed(queue, lane)
 
     def send_lost(self, queue: str) -> None:
@@ -77,7 +77,7 @@ class Dispatch:
                 in_queue = self._queue.waiting_ids(queue)
             lost = [member for member in late if member not in in_queue]
             for member in lost:
-                log.warning("its message is lost; sent again", extra={"job_id": member})
+                log.warning("the message of %s is lost; sent again", member)
                 self._send(member, queue)
             if lost:
                 self._lanes.sent_again(queue, lane, lost)
@@ -91,6 +91,6 @@ def job_dispatch(
         Lanes(client),
         queue,
         queue.send,
-        window=JOBS_WINDOW,
+        window=lambda owner: JOBS_WINDOW,
         lost_after_seconds=lost_after_seconds,
     )

@@ -186,6 +186,18 @@ class JobPurged(RequestError):
     code = "job_purged"
 
 
+class BatchNotFound(RequestError):
+    """No batch has this id, or it belongs to somebody else."""
+
+    code = "batch_not_found"
+
+
+class BatchPurged(RequestError):
+    """The batch was deleted, or all its jobs were."""
+
+    code = "batch_purged"
+
+
 class TranscriptNotReady(RequestError):
     """The job has no transcript (yet); its status says why."""
 
@@ -196,6 +208,36 @@ class IllegalMove(RequestError):
     """The job's status does not allow this."""
 
     code = "illegal_move"
+
+
+class EndpointNotFound(RequestError):
+    """No webhook endpoint has this id, or it belongs to somebody else."""
+
+    code = "webhook_not_found"
+
+
+class EndpointDisabled(RequestError):
+    """The webhook endpoint is called no longer until its owner says so."""
+
+    code = "webhook_disabled"
+
+
+class DeliveryNotFound(RequestError):
+    """No delivery has this id, or it belongs to somebody else, or it is too long ago."""
+
+    code = "delivery_not_found"
+
+
+class TooManyEndpoints(RequestError):
+    """The owner has as many webhook endpoints as this service calls for one."""
+
+    code = "too_many_webhooks"
+
+
+class WebhookBlocked(RequestError):
+    """The address of a webhook is one that this service must not call."""
+
+    code = "webhook_blocked"
 
 
 class MediaError(ServiceError):

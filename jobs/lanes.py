@@ -4,7 +4,8 @@ Celery's queues are first come, first served: ten thousand messages of one owner
 the one of another. So everything waits in a lane of its own (an owner's jobs, a host's webhooks)
 and each lane has only a few messages in a queue; as one is taken, the lane's next one is sent.
 
-    whisperline:lanes:<queue>           set    lanes with anything in them
+    whisperline:lanes:<queue>           zset   lanes with anything in them, by the second from which
+                                               something may go; +inf: all of it was sent
     whisperline:ready:<queue>:<lane>    zset   ids that wait, by the second from which they may go
     whisperline:sent:<queue>:<lane>     zset   ids with a message under way, by the second it was
                                                sent
@@ -36,8 +37,13 @@ for _, id in ipairs(ids) do
   redis.call('ZREM', KEYS[2], id)
   redis.call('ZADD', KEYS[3], ARGV[3], id)
 end
-if redis.call('EXISTS', KEYS[2], KEYS[3]) == 0 then
-  redis.call('SREM', KEYS[1], ARGV[1])
+local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+if first[1] then
+  redis.call('ZADD', KEYS[1], first[2], ARGV[1])
+elseif redis.call('EXISTS', KEYS[3]) == 1 then
+  redis.call('ZADD', KEYS[1], '+inf', ARGV[1])
+else
+  redis.call('ZREM', KEYS[1], ARGV[1])
 end
 return ids
 """
@@ -55,7 +61,7 @@ if not mine then
   mine = mine + card('sent', ARGV[2])
 end
 local before = mine
-for _, lane in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+for _, lane in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   if lane ~= ARGV[2] then
     before = before + math.min(card('sent', lane) + card('ready', lane), mine + tonumber(ARGV[4]))
   end
@@ -66,8 +72,14 @@ return before
 
 def put(pipe: Pipe, queue: str, lane: str, member: str, *, since: float) -> None:
     """Queue what makes an id wait in a lane; it goes at the second `since`, or later."""
-    pipe.sadd(_lanes(queue), lane)
+    pipe.zadd(_lanes(queue), {lane: since}, lt=True)
     pipe.zadd(_ready(queue, lane), {member: since})
+
+
+def hasten(pipe: Pipe, queue: str, lane: str, member: str, *, since: float) -> None:
+    """Queue what lets an id that still waits in a lane go at another second."""
+    pipe.zadd(_lanes(queue), {lane: since}, lt=True, xx=True)
+    pipe.zadd(_ready(queue, lane), {member: since}, xx=True)
 
 
 def withdraw(pipe: Pipe, queue: str, lane: str, member: str) -> None:
@@ -103,7 +115,12 @@ class Lanes:
     def all(self, queue: str) -> list[str]:
         """Return the lanes of a queue that have anything in them."""
         with redis_errors():
-            return sorted(texts(self._redis.smembers(_lanes(queue))))
+            return texts(self._redis.zrange(_lanes(queue), 0, -1))
+
+    def due(self, queue: str) -> list[str]:
+        """Return the lanes of a queue from which something may go by now, if there is room."""
+        with redis_errors():
+            return texts(self._redis.zrangebyscore(_lanes(queue), "-inf", self.now()))
 
     def sent_before(self, queue: str, lane: str, *, seconds: float) -> list[str]:
         """Return ids whose messages were sent at least `seconds` ago and not taken."""

@@ -2,7 +2,7 @@
 
 import logging
 
-_SHOWN = ("job_id", "request_id")
+_SHOWN = ("job_id", "delivery_id", "request_id")
 
 
 class _Lines(logging.Formatter):

@@ -9,6 +9,7 @@ whisperline:webhooks:<owner>  hash     the owner's endpoints (jobs/endpoints.py)
 import redis
 
 from jobs.event import Event
+from jobs.redis_client import redis_errors, texts
 
 OUTBOX = "whisperline:outbox"
 OUTBOX_DROPPED = "whisperline:outbox_dropped"
@@ -43,3 +44,25 @@ def put(pipe: Pipe, event: Event) -> None:
         event.model_dump_json(),
         str(MOST_EVENTS),
     )
+
+
+class Outbox:
+    """What happened and nobody was told of yet."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._redis = client
+
+    def rows(self, *, limit: int) -> list[str]:
+        """Return the oldest events, as they are written."""
+        with redis_errors():
+            return texts(self._redis.lrange(OUTBOX, 0, limit - 1))
+
+    def dropped(self) -> int:
+        """Return how many events found no room, since the beginning."""
+        with redis_errors():
+            return int(str(self._redis.get(OUTBOX_DROPPED) or 0))
+
+    def discard(self, row: str) -> None:
+        """Take out a row that cannot be read."""
+        with redis_errors():
+            self._redis.lrem(OUTBOX, 1, row)

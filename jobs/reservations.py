@@ -117,8 +117,12 @@ class HeldName:
 
     def settle(self, pipe: Pipe, job: Job, now: float) -> None:
         """Queue what makes the name stand for the job."""
+        self.stand_for(pipe, job.id)
+
+    def stand_for(self, pipe: Pipe, made_id: str) -> None:
+        """Queue what makes the name stand for a job or a batch."""
         settled = self.reservation.model_copy(
-            update={"job_id": job.id, "fingerprint": self.fingerprint}
+            update={"job_id": made_id, "fingerprint": self.fingerprint}
         )
         lasts = self.reservation.kind is NameKind.CLIENT_ID
         pipe.set(self.key, settled.model_dump_json(), ex=None if lasts else IDEMPOTENCY_SECONDS)

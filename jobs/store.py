@@ -34,11 +34,13 @@ _CONTENDED = "a record is written by too many processes at once; try again short
 T = TypeVar("T")
 
 
-def _job(job_id: str) -> str:
+def job_key(job_id: str) -> str:
+    """Return where the record of a job is."""
     return f"whisperline:job:{job_id}"
 
 
-def _purged(job_id: str) -> str:
+def purged_key(job_id: str) -> str:
+    """Return where the owner of a deleted job is."""
     return f"whisperline:purged:{job_id}"
 
 
@@ -119,7 +121,7 @@ class JobStore:
     def _withdraw(self, job: Job) -> None:
         with redis_errors():
             pipe = self._redis.pipeline()
-            pipe.delete(_job(job.id))
+            pipe.delete(job_key(job.id))
             indexes.forget(pipe, job)
             pipe.execute()
 
@@ -133,13 +135,13 @@ class JobStore:
         if not job_ids:
             return []
         with redis_errors():
-            records = self._redis.mget([_job(job_id) for job_id in job_ids])
+            records = self._redis.mget([job_key(job_id) for job_id in job_ids])
         return [Job.model_validate_json(record) for record in records if record is not None]
 
     def owner_of_purged(self, job_id: str) -> str | None:
         """Return whose a deleted job was; None if it is not remembered."""
         with redis_errors():
-            owner = self._redis.get(_purged(job_id))
+            owner = self._redis.get(purged_key(job_id))
         return owner if isinstance(owner, str) else None
 
     def get(self, job_id: str) -> Job:
@@ -150,7 +152,7 @@ class JobStore:
             JobPurged: it was deleted.
         """
         with redis_errors():
-            record, purged = self._redis.mget(_job(job_id), _purged(job_id))
+            record, purged = self._redis.mget(job_key(job_id), purged_key(job_id))
         return self._read(job_id, record, purged=purged is not None)
 
     def depth(self, queue: Priority) -> int:
@@ -182,9 +184,9 @@ class JobStore:
 
         def write(pipe: Pipe, job: Job, now: float) -> None:
             pipe.multi()
-            pipe.delete(_job(job_id))
+            pipe.delete(job_key(job_id))
             indexes.forget(pipe, job)
-            pipe.set(_purged(job_id), job.owner, ex=TOMBSTONE_SECONDS)
+            pipe.set(purged_key(job_id), job.owner, ex=TOMBSTONE_SECONDS)
             if job.client_id is not None:
                 pipe.expire(client_id_key(job.owner, job.client_id), TOMBSTONE_SECONDS)
             pipe.publish(CHANGES, job_id)
@@ -208,9 +210,9 @@ class JobStore:
         with redis_errors():
             for _ in range(_WRITES):
                 with self._redis.pipeline() as pipe:
-                    pipe.watch(_job(job_id))  # type: ignore[no-untyped-call]  # redis-py's own
+                    pipe.watch(job_key(job_id))  # type: ignore[no-untyped-call]  # redis-py's own
                     # After WATCH, redis-py sends reads at once, whatever its types say.
-                    record, purged = pipe.mget(_job(job_id), _purged(job_id))
+                    record, purged = pipe.mget(job_key(job_id), purged_key(job_id))
                     job = self._read(job_id, record, purged=purged is not None)
                     outcome = write(pipe, job, _in_seconds(pipe.time()))
                     with suppress(redis.WatchError):
@@ -238,7 +240,7 @@ class JobStore:
         """
         if job.status.is_final and (was is None or not was.status.is_final):
             job = job.kept_for(self._retention_days)
-        pipe.set(_job(job.id), job.model_dump_json(exclude_defaults=True))
+        pipe.set(job_key(job.id), job.model_dump_json(exclude_defaults=True))
         indexes.keep(pipe, job, was=was, now=now)
         kind = event_of(job, was)
         if kind is not None:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 
 class EventType(StrEnum):
@@ -29,7 +29,17 @@ USUAL_EVENTS = (
 )
 
 WebhookUrl = Annotated[str, StringConstraints(min_length=8, max_length=2048)]
-WebhookEvents = Annotated[tuple[EventType, ...], Field(min_length=1, max_length=len(EventType))]
+
+
+def _each_once(events: tuple[EventType, ...]) -> tuple[EventType, ...]:
+    return tuple(dict.fromkeys(events))
+
+
+WebhookEvents = Annotated[
+    tuple[EventType, ...],
+    Field(min_length=1, max_length=len(EventType)),
+    AfterValidator(_each_once),
+]
 
 
 class Webhook(BaseModel):

@@ -1,25 +1,36 @@
-"""Start a worker, or the housekeeper: `python -m worker [housekeeper]`."""
+"""Start a worker, the housekeeper or the courier: `python -m worker [housekeeper | courier]`."""
 
 import argparse
 import signal
+import socket
 import sys
 import threading
 from datetime import UTC, datetime
+from functools import partial
 
 from jobs import queue as broker
 from jobs import redis_client
 from jobs import s3_client as s3
-from jobs.dispatch import job_dispatch
+from jobs.batch_endings import BatchEndings
+from jobs.batch_work import batch_work
+from jobs.deliveries import Deliveries
+from jobs.dispatch import Dispatch, job_dispatch
+from jobs.endpoints import Endpoints
 from jobs.errors import ModelUnavailable
 from jobs.files import JobFiles
+from jobs.gone_webhooks import GoneWebhooks
 from jobs.heard import Heard
+from jobs.lanes import Lanes
 from jobs.leases import Leases
 from jobs.logs import configure_logging
+from jobs.outbox import Outbox
 from jobs.outgoing import Outgoing
 from jobs.queue import JobQueue
 from jobs.settings import StoreSettings, load_settings
 from jobs.store import JobStore
 from jobs.uploads import Uploads
+from jobs.webhook_files import WebhookFiles
+from jobs.webhook_secrets import OwnerSecrets
 from jobs.workers import WorkerRegistry, WorkerStatus
 from worker.settings import WorkerSettings
 
@@ -29,7 +40,7 @@ def work() -> None:
     from pipeline.device import DeviceMissing
     from pipeline.pipeline import Pipeline
     from pipeline.settings import PipelineSettings
-    from worker.consuming import consume
+    from worker.consuming import consume_jobs
     from worker.media_fetching import MediaFetcher
     from worker.memory import gpu, rss_bytes
     from worker.performing import Performer
@@ -53,6 +64,7 @@ def work() -> None:
             store=store,
             leases=Leases(client, store),
             dispatch=job_dispatch(client, JobQueue(celery, client)),
+            batch_endings=BatchEndings(client, store),
             files=files,
             fetcher=MediaFetcher(
                 files=files,
@@ -82,7 +94,7 @@ def work() -> None:
             )
 
         with present(WorkerRegistry(client), status):
-            consume(
+            consume_jobs(
                 celery,
                 performer.perform,
                 name=name,
@@ -98,7 +110,7 @@ def keep_house() -> None:
     client = redis_client.connect(settings.redis_url.get_secret_value())
     store = JobStore(client, retention_days=settings.retention_days)
     dispatch = job_dispatch(client, JobQueue(broker.connect(settings), client))
-    files = JobFiles(s3.connect(settings), settings.s3_bucket)
+    storage = s3.connect(settings)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -106,18 +118,69 @@ def keep_house() -> None:
         store=store,
         leases=Leases(client, store),
         dispatch=dispatch,
-        files=files,
+        files=JobFiles(storage, settings.s3_bucket),
         uploads=Uploads(client),
+        batch_work=batch_work(client, store, storage, settings.s3_bucket),
     ).run(stop)
+
+
+def deliver() -> None:
+    """Tell those who want to know what happened, until told to stop."""
+    from worker.consuming import consume_deliveries
+    from worker.courier import LOST_AFTER_SECONDS, Courier, window_of
+    from worker.courier_settings import CourierSettings
+    from worker.delivering import Deliverer
+    from worker.fanning_out import FanOut
+
+    settings = load_settings(CourierSettings)
+    client = redis_client.connect(settings.redis_url.get_secret_value())
+    celery = broker.connect(settings)
+    queue = JobQueue(celery, client)
+    lanes = Lanes(client)
+    deliveries, outbox, gone = Deliveries(client, lanes), Outbox(client), GoneWebhooks(client)
+    webhook_files = WebhookFiles(s3.connect(settings), settings.s3_bucket)
+    endpoints = Endpoints(client, webhook_files)
+    dispatch = Dispatch(
+        lanes,
+        queue,
+        queue.send_delivery,
+        window=partial(window_of, deliveries),
+        lost_after_seconds=LOST_AFTER_SECONDS,
+    )
+    courier = Courier(FanOut(outbox, deliveries, endpoints, gone), dispatch, outbox)
+    deliverer = Deliverer(
+        deliveries=deliveries,
+        endpoints=endpoints,
+        secrets=OwnerSecrets(client, webhook_files),
+        gone=gone,
+        dispatch=dispatch,
+        outgoing=Outgoing(allow_private_addresses=settings.allow_private_addresses),
+    )
+    stop = threading.Event()
+    rounds = threading.Thread(target=courier.run, args=(stop,), name="courier-rounds")
+    rounds.start()
+    try:
+        consume_deliveries(
+            celery,
+            deliverer.attempt,
+            name=settings.courier_name or f"courier@{socket.gethostname()}",
+            calls_at_once=settings.courier_concurrency,
+        )
+    finally:
+        stop.set()
+        rounds.join()
+
+
+_ROLES = {"work": work, "housekeeper": keep_house, "courier": deliver}
 
 
 def main() -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
-    parser.add_argument("role", nargs="?", choices=("work", "housekeeper"), default="work")
+    parser.add_argument("role", nargs="?", choices=tuple(_ROLES), default="work")
     role = parser.parse_args().role
     configure_logging()
-    {"work": work, "housekeeper": keep_house}[role]()
+    _ROLES[role]()
     return 0
 
 

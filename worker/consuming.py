@@ -1,14 +1,19 @@
-"""Take job ids from Celery's queues and perform them, several at once in one process."""
+"""Take ids from Celery's queues and deal with them, several at once in one process.
+
+Threads, because one copy of the models serves all jobs and CUDA does not survive a fork, and
+because a courier only waits for others.
+"""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from celery import Celery
 
+from jobs.delivery import Delivery, DeliveryStatus
 from jobs.errors import ServiceError
 from jobs.job import Job
 from jobs.options import Priority
-from jobs.queue import TASK
+from jobs.queue import DELIVER, TASK, WEBHOOKS
 from jobs.status import JobStatus
 
 log = logging.getLogger(__name__)
@@ -20,13 +25,16 @@ class JobFailed(ServiceError):
     code = "job_failed"
 
 
-def consume(
+class DeliveryFailed(ServiceError):
+    """Shows a failed attempt as failed in Flower too; the delivery's log says everything."""
+
+    code = "delivery_failed"
+
+
+def consume_jobs(
     celery: Celery, perform: Callable[[str], Job | None], *, name: str, jobs_at_once: int
 ) -> None:
-    """Work until told to stop; SIGTERM lets running jobs end first.
-
-    Threads, because one copy of the models serves them all and CUDA does not survive a fork.
-    """
+    """Perform jobs until told to stop; SIGTERM lets those that run end first."""
 
     @celery.task(name=TASK, throws=(JobFailed,))
     def transcribe(job_id: str) -> None:
@@ -34,11 +42,29 @@ def consume(
         if job is not None and job.status is JobStatus.FAILED and job.failure is not None:
             raise JobFailed(job.failure.code)
 
+    _serve(celery, name=name, queues=[str(queue) for queue in Priority], at_once=jobs_at_once)
+
+
+def consume_deliveries(
+    celery: Celery, attempt: Callable[[str], Delivery | None], *, name: str, calls_at_once: int
+) -> None:
+    """Deliver webhooks until told to stop; SIGTERM lets calls that are under way end first."""
+
+    @celery.task(name=DELIVER, throws=(DeliveryFailed,))
+    def deliver(delivery_id: str) -> None:
+        delivery = attempt(delivery_id)
+        if delivery is not None and delivery.status is not DeliveryStatus.DELIVERED:
+            raise DeliveryFailed(str(delivery.status))
+
+    _serve(celery, name=name, queues=[WEBHOOKS], at_once=calls_at_once)
+
+
+def _serve(celery: Celery, *, name: str, queues: Sequence[str], at_once: int) -> None:
     worker = celery.Worker(
         hostname=name,
         pool="threads",
-        concurrency=jobs_at_once,
-        queues=[str(queue) for queue in Priority],
+        concurrency=at_once,
+        queues=list(queues),
         task_events=True,
         loglevel="INFO",
         without_gossip=True,  # workers have nothing to say to each other

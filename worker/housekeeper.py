@@ -3,6 +3,7 @@
 import logging
 import threading
 
+from jobs.batch_work import BatchWork
 from jobs.dispatch import Dispatch
 from jobs.errors import JobNotFound, JobPurged, Unavailable
 from jobs.files import JobFiles
@@ -27,12 +28,14 @@ class Housekeeper:
         dispatch: Dispatch,
         files: JobFiles,
         uploads: Uploads,
+        batch_work: BatchWork,
     ) -> None:
         self._store = store
         self._leases = leases
         self._dispatch = dispatch
         self._files = files
         self._uploads = uploads
+        self._batch_work = batch_work
 
     def run(self, stop: threading.Event) -> None:
         """Make rounds until told to stop."""
@@ -54,6 +57,7 @@ class Housekeeper:
             self._dispatch.send_lost(queue)
         self.purge_expired()
         self.drop_abandoned_uploads()
+        self._batch_work.make_round()
 
     def purge_expired(self) -> None:
         """Delete jobs that are kept no longer, with all their files."""
@@ -61,6 +65,7 @@ class Housekeeper:
             try:
                 job = self._store.get(job_id)
                 self._files.purge(job)
+                self._batch_work.look_at(job.batch_id)
                 self._store.purge(job_id)
             except (JobNotFound, JobPurged):
                 continue  # its owner was quicker

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
+from jobs.batch_endings import BatchEndings
 from jobs.dispatch import Dispatch
 from jobs.errors import (
     IllegalMove,
@@ -61,6 +62,7 @@ class Performer:
         store: JobStore,
         leases: Leases,
         dispatch: Dispatch,
+        batch_endings: BatchEndings,
         files: JobFiles,
         fetcher: MediaFetcher,
         heard: Heard,
@@ -71,6 +73,7 @@ class Performer:
         self._store = store
         self._leases = leases
         self._dispatch = dispatch
+        self._batch_endings = batch_endings
         self._files = files
         self._fetcher = fetcher
         self._heard = heard
@@ -106,7 +109,9 @@ class Performer:
         with self._lock:
             self._working_on.add(job_id)
         try:
-            return self._attempt(job, lease.token)
+            ended = self._attempt(job, lease.token)
+            self._batch_endings.settle(ended.batch_id)
+            return ended
         except JobPurged:
             self._files.purge(job)  # what was stored after the purge looked
         except (LeaseLost, IllegalMove, JobNotFound) as error:

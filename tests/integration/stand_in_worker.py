@@ -16,6 +16,7 @@ from pathlib import Path
 from jobs import queue as broker
 from jobs import redis_client
 from jobs import s3_client as s3
+from jobs.batch_endings import BatchEndings
 from jobs.connections import look_up
 from jobs.dispatch import job_dispatch
 from jobs.errors import CorruptMedia, ModelUnavailable, UnsupportedMedia
@@ -32,7 +33,7 @@ from jobs.store import JobStore
 from jobs.workers import WorkerRegistry, WorkerStatus
 from pipeline.progress import HeardText, OnDecoded, OnHeard, OnProgress
 from transcript.transcript import Segment, Transcript, Word
-from worker.consuming import consume
+from worker.consuming import consume_jobs
 from worker.media_fetching import MediaFetcher
 from worker.memory import rss_bytes
 from worker.performing import Performer
@@ -101,6 +102,7 @@ def main() -> None:
         store=store,
         leases=Leases(client, store),
         dispatch=job_dispatch(client, JobQueue(celery, client)),
+        batch_endings=BatchEndings(client, store),
         files=files,
         fetcher=MediaFetcher(
             files=files,
@@ -129,7 +131,7 @@ def main() -> None:
             rss_bytes=rss_bytes(),
         ),
     ):
-        consume(celery, performer.perform, name=name, jobs_at_once=2)
+        consume_jobs(celery, performer.perform, name=name, jobs_at_once=2)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import redis
 
 from deploy.local.processes import Process
 from jobs import queue as broker
+from jobs import s3_client as s3
+from jobs.batch_work import batch_work
 from jobs.dispatch import job_dispatch
 from jobs.files import JobFiles
 from jobs.indexes import LEASES
@@ -51,6 +53,7 @@ def housekeeper(
         dispatch=job_dispatch(valkey, JobQueue(broker.connect(settings), valkey)),
         files=files,
         uploads=Uploads(valkey),
+        batch_work=batch_work(valkey, store, s3.connect(settings), settings.s3_bucket),
     )
 
 

@@ -10,6 +10,8 @@ import redis
 
 from deploy.local.stack import Stack
 from jobs import queue as broker
+from jobs import s3_client as s3
+from jobs.batch_work import batch_work
 from jobs.dispatch import job_dispatch
 from jobs.errors import QueueFull, TooManyUploads, UploadNotFound, UploadUsed
 from jobs.files import JobFiles
@@ -48,7 +50,14 @@ def housekeeper(
     uploads: Uploads,
 ) -> Housekeeper:
     dispatch = job_dispatch(valkey, JobQueue(broker.connect(settings), valkey))
-    return Housekeeper(store=store, leases=leases, dispatch=dispatch, files=files, uploads=uploads)
+    return Housekeeper(
+        store=store,
+        leases=leases,
+        dispatch=dispatch,
+        files=files,
+        uploads=uploads,
+        batch_work=batch_work(valkey, store, s3.connect(settings), settings.s3_bucket),
+    )
 
 
 def let_expire(valkey: "redis.Redis", uploads: Uploads, upload_id: str, *, ago: timedelta) -> None:

@@ -9,10 +9,17 @@ from pydantic_settings import BaseSettings
 from api.settings import ApiSettings
 from jobs.settings import StoreSettings
 from pipeline.settings import PipelineSettings
+from worker.courier_settings import CourierSettings
 from worker.settings import WorkerSettings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
-PROGRAMS: list[type[BaseSettings]] = [StoreSettings, ApiSettings, WorkerSettings, PipelineSettings]
+PROGRAMS: list[type[BaseSettings]] = [
+    StoreSettings,
+    ApiSettings,
+    WorkerSettings,
+    CourierSettings,
+    PipelineSettings,
+]
 
 
 def names(settings: type[BaseSettings]) -> set[str]:

@@ -1,0 +1,68 @@
+"""Make the courier's rounds: what happened becomes deliveries, what is due goes on its way."""
+
+import logging
+import threading
+import time
+
+from jobs.deliveries import Deliveries
+from jobs.dispatch import Dispatch
+from jobs.errors import Unavailable
+from jobs.outbox import Outbox
+from jobs.queue import WEBHOOKS
+from worker.fanning_out import FanOut
+
+ROUND_SECONDS = 0.5  # how long an event waits at most before it is on its way
+LOST_ROUND_SECONDS = 10.0  # between two looks for messages that got lost
+LOST_AFTER_SECONDS = 45.0  # longer than a courier holds a delivery
+CALLS_PER_HOST = 4  # at once
+CALLS_IN_TROUBLE = 1  # of a host whose last call failed
+
+log = logging.getLogger(__name__)
+
+
+class Courier:
+    """Feeds the couriers' queue; several may do so at once."""
+
+    def __init__(self, fan_out: FanOut, dispatch: Dispatch, outbox: Outbox) -> None:
+        self._fan_out = fan_out
+        self._dispatch = dispatch
+        self._outbox = outbox
+        self._looked_for_lost = 0.0  # monotonic second
+        self._dropped = 0
+        self._is_away = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Make rounds until told to stop."""
+        while not stop.wait(ROUND_SECONDS):
+            try:
+                self.make_round()
+                self._is_away = False
+            except Unavailable as error:
+                if not self._is_away:  # said once, not twice a second
+                    log.warning("rounds given up until it is back: %s", error)
+                self._is_away = True
+
+    def make_round(self) -> None:
+        """Do every duty once.
+
+        Raises:
+            Unavailable: Redis or the broker is away; the next round does the rest.
+        """
+        while self._fan_out.run_once():
+            self._dispatch.feed_all(WEBHOOKS)
+        self._dispatch.feed_all(WEBHOOKS)
+        if time.monotonic() - self._looked_for_lost >= LOST_ROUND_SECONDS:
+            self._looked_for_lost = time.monotonic()
+            self._dispatch.send_lost(WEBHOOKS)
+            self._tell_of_dropped()
+
+    def _tell_of_dropped(self) -> None:
+        dropped = self._outbox.dropped()
+        if dropped > self._dropped:
+            log.error("%d events found no room in the outbox, since the beginning", dropped)
+        self._dropped = dropped
+
+
+def window_of(deliveries: Deliveries, host: str) -> int:
+    """Return how many calls of a host may be under way at once."""
+    return CALLS_IN_TROUBLE if deliveries.is_in_trouble(host) else CALLS_PER_HOST
