@@ -33,7 +33,7 @@ def test_the_blocks_are_make_targets_and_calls_of_the_service() -> None:
     targets = [block.strip() for block in BLOCKS if block.startswith("make")]
 
     assert targets == ["make demo", "make test", "make up", "make down"]
-    assert len(BLOCKS) - len(targets) == 8
+    assert len(BLOCKS) - len(targets) == 9
 
 
 def test_the_calls_of_the_service_answer(service: Stack, call: Path, tmp_path: Path) -> None:
@@ -53,6 +53,7 @@ def test_the_calls_of_the_service_answer(service: Stack, call: Path, tmp_path: P
     assert "[SPEAKER_01]" in run.stdout
     assert "WEBVTT" in run.stdout
     assert (tmp_path / "transcripts" / "call.srt").read_text().startswith("1\n")
+    assert (tmp_path / "transcripts" / "call.vtt").read_text().startswith("WEBVTT")
 
 
 @pytest.mark.timeout(900)
