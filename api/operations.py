@@ -1,6 +1,6 @@
 """Answer what waits, who works, and what an owner used."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal, Self
 
@@ -50,6 +50,18 @@ class QueueView(_View):
     )
 
 
+class WebhooksView(_View):
+    """How webhooks arrive, those of all owners, since the beginning."""
+
+    pending: int = Field(description="deliveries that are still to arrive")
+    delivered: int
+    failed: int = Field(description="given up after all attempts, or answered with 410")
+    dropped: int = Field(description="their endpoint was disabled, deleted or too far behind")
+    attempts: int
+    failed_attempts: int
+    mean_seconds: float | None = Field(description="of an attempt; null: there was none")
+
+
 class QueuesView(_View):
     """What waits, the most urgent queue first."""
 
@@ -57,6 +69,7 @@ class QueuesView(_View):
     running: int = Field(description="jobs that workers hold")
     workers: int = Field(description="that are alive")
     slots: int = Field(description="jobs that they do at once")
+    webhooks: WebhooksView
 
 
 class WorkerView(_View):
@@ -154,6 +167,7 @@ def queue() -> Response:
             running=backlog.running,
             workers=len(workers),
             slots=slots,
+            webhooks=_webhooks(found.deliveries.counts()),
         )
     )
 
@@ -195,6 +209,15 @@ def _queues(backlog: Backlog, slots: int) -> tuple[QueueView, ...]:
             )
         )
     return tuple(views)
+
+
+def _webhooks(counts: Mapping[str, int]) -> WebhooksView:
+    attempts = counts.get("attempts", 0)
+    names = ("pending", "delivered", "failed", "dropped", "attempts", "failed_attempts")
+    return WebhooksView(
+        **{name: max(0, counts.get(name, 0)) for name in names},
+        mean_seconds=round(counts["milliseconds"] / attempts / 1000, 3) if attempts else None,
+    )
 
 
 def _sum(one: float | None, other: float | None) -> float | None:

@@ -8,11 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 
 from deploy.local.processes import Process, wait_until
 from deploy.local.servers import free_ports
 from deploy.local.stack import Stack
+from jobs.settings import StoreSettings
+from tests.integration.post_office import PostOffice
 from tests.integration.second_api import SecondApi
+from tests.integration.webhook_receiver import Receiver, receiving
 
 Submit = Callable[..., dict[str, Any]]
 
@@ -89,3 +93,16 @@ def ended(api: httpx.Client) -> Callable[[str], dict[str, Any]]:
             assert time.monotonic() < deadline, job
 
     return wait
+
+
+@pytest.fixture
+def office(valkey: "redis.Redis", settings: StoreSettings) -> PostOffice:
+    """A courier in this process, whose time is told by hand."""
+    return PostOffice(valkey, settings)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Who is told by webhooks."""
+    with receiving() as found:
+        yield found

@@ -26,7 +26,7 @@ from jobs.settings import StoreSettings
 from jobs.webhook import EventType
 from tests.integration.post_office import PostOffice
 from tests.integration.second_api import SecondApi
-from tests.integration.webhook_receiver import Receiver, Says, receiving
+from tests.integration.webhook_receiver import Receiver, Says
 
 HEAVY = ("torch", "whisperx", "pyannote", "faster_whisper", "ctranslate2", "/av/", "numpy")
 
@@ -34,12 +34,6 @@ HEAVY = ("torch", "whisperx", "pyannote", "faster_whisper", "ctranslate2", "/av/
 @pytest.fixture(autouse=True)
 def _empty(valkey: "redis.Redis") -> None:
     """Every test begins with an empty Valkey."""
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as found:
-        yield found
 
 
 @pytest.fixture
@@ -106,12 +100,6 @@ def test_a_courier_has_no_models_in_its_process(
     mapped = {entry.path for entry in psutil.Process(courier.pid).memory_maps()}
     assert mapped
     assert [path for path in mapped if any(name in path for name in HEAVY)] == []
-
-
-@pytest.fixture
-def office(valkey: "redis.Redis", settings: StoreSettings) -> PostOffice:
-    """What prepares deliveries; the couriers under test are processes."""
-    return PostOffice(valkey, settings)
 
 
 def age(office: PostOffice, host: str) -> None:
