@@ -12,6 +12,7 @@ from jobs.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 from jobs.delivery_rows import (
     COUNTS,
     count_attempt,
+    has_its_turn,
     hold,
     log_key,
     pending_key,
@@ -23,7 +24,7 @@ from jobs.delivery_rows import (
 )
 from jobs.event import Event
 from jobs.lanes import Lanes, Pipe
-from jobs.outbox import OUTBOX
+from jobs.outbox import OUTBOX, take_out
 from jobs.queue import WEBHOOKS
 from jobs.redis_client import redis_errors, texts
 
@@ -73,8 +74,7 @@ class Deliveries:
             pipe.multi()
             for one in fresh:
                 write(pipe, one.dropped() if one.endpoint_id in full else one, was=None)
-            for row in rows:
-                pipe.lrem(OUTBOX, 1, row)  # at the head of the list, so it costs little
+            take_out(pipe, rows)
 
         with redis_errors():
             self._redis.transaction(written, *(keys or [OUTBOX]))
@@ -110,7 +110,9 @@ class Deliveries:
         )
 
     def claim(self, delivery_id: str) -> Delivery | None:
-        """Take a delivery to its address; None: it is over, or another courier has it.
+        """Take a delivery to its address; None: it is over, not due, or another courier has it.
+
+        A message may come twice, or hours late: without its turn it makes no attempt.
 
         Raises:
             DeliveryNotFound: there is none of this id.
@@ -120,10 +122,13 @@ class Deliveries:
             now = self.now()
             is_over = delivery.status is not DeliveryStatus.PENDING
             is_held = delivery.held_until is not None and delivery.held_until > now
+            is_early = delivery.next_attempt_at is not None and delivery.next_attempt_at > now
+            # One that was hastened goes before its time, but never without its turn.
+            is_stray = is_early and not has_its_turn(pipe, delivery)
             pipe.multi()
             if is_over:
                 settle(pipe, delivery)
-            if is_over or is_held:
+            if is_over or is_held or is_stray:
                 return None
             taken = delivery.held(now + timedelta(seconds=HELD_SECONDS))
             hold(pipe, taken)
@@ -144,6 +149,10 @@ class Deliveries:
             delivery_id: of a delivery that was claimed.
             change: from the delivery as it was.
             attempt: what was tried, if anything was.
+
+        Raises:
+            DeliveryNotFound: there is none of this id.
+            Whatever `change` raises: nothing was written.
         """
 
         def finished(pipe: Pipe, delivery: Delivery) -> Delivery:
@@ -167,6 +176,7 @@ class Deliveries:
         def replayed(pipe: Pipe, delivery: Delivery) -> Delivery:
             changed = delivery.replayed(self.now())
             pipe.multi()
+            settle(pipe, delivery)  # whoever calls now has lost it: `held_until` is not his
             write(pipe, changed, was=delivery)
             return changed
 

@@ -13,6 +13,7 @@ from jobs.event import Event
 from jobs.webhook import EventType
 
 ANSWER_BYTES = 1024  # of an answer that are kept
+ATTEMPTS_KEPT = 30  # the last ones; replays may go on for ever
 
 
 class _Value(BaseModel):
@@ -92,7 +93,7 @@ class Delivery(_Value):
         """Note how an attempt went, and what follows from it."""
         return self.model_copy(
             update={
-                "attempts": (*self.attempts, attempt),
+                "attempts": (*self.attempts, attempt)[-ATTEMPTS_KEPT:],
                 "tried": self.tried + 1,
                 "status": status,
                 "next_attempt_at": next_attempt_at,
@@ -107,6 +108,17 @@ class Delivery(_Value):
     def postponed(self, until: datetime) -> Self:
         """Wait without an attempt, as the endpoint is paused."""
         return self.model_copy(update={"next_attempt_at": until, "held_until": None})
+
+    def moved(self, url: str, now: datetime) -> Self:
+        """Go to another address at once, as its endpoint has moved."""
+        return self.model_copy(
+            update={
+                "url": url,
+                "host": parse_target(url).authority,
+                "next_attempt_at": now,
+                "held_until": None,
+            }
+        )
 
     def dropped(self) -> Self:
         """End, because nobody wants it any more."""

@@ -80,6 +80,11 @@ def write(pipe: Pipe, delivery: Delivery, *, was: Delivery | None) -> None:
         _count(pipe, delivery, was)
 
 
+def has_its_turn(pipe: Pipe, delivery: Delivery) -> bool:
+    """Whether its message was sent, and it is not settled; asks at once, so before `multi`."""
+    return lanes.is_sent(pipe, WEBHOOKS, delivery.host, delivery.id)
+
+
 def settle(pipe: Pipe, delivery: Delivery) -> None:
     """Queue what frees its host's place for the next one."""
     lanes.settle(pipe, WEBHOOKS, delivery.host, delivery.id)

@@ -92,6 +92,11 @@ def settle(pipe: Pipe, queue: str, lane: str, member: str) -> None:
     pipe.zrem(_sent(queue, lane), member)
 
 
+def is_sent(pipe: Pipe, queue: str, lane: str, member: str) -> bool:
+    """Whether the message of an id is under way; asks at once, on a pipe that watches."""
+    return pipe.zscore(_sent(queue, lane), member) is not None
+
+
 class Lanes:
     """The lanes of all queues.
 

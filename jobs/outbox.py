@@ -6,6 +6,8 @@ whisperline:outbox_dropped    string   events that found no room, as no courier 
 whisperline:webhooks:<owner>  hash     the owner's endpoints (jobs/endpoints.py)
 """
 
+from collections.abc import Sequence
+
 import redis
 
 from jobs.event import Event
@@ -17,6 +19,13 @@ MOST_EVENTS = 500_000  # some 400 MB; a courier that is alive keeps it near 0
 
 Pipe = redis.client.Pipeline
 
+# Couriers take from the head only, so what is there no longer was somebody else's; LREM would look
+# for it in the whole list (0.7 s for a hundred events in a backlog of 200,000).
+_TAKE_OUT = """
+for _, row in ipairs(ARGV) do
+  if redis.call('LINDEX', KEYS[1], 0) == row then redis.call('LPOP', KEYS[1]) end
+end
+"""
 # Whether anybody listens is asked where it is written: asked before, an endpoint made in between
 # would miss the event; without asking, all events of all owners would be written.
 _PUT = """
@@ -46,6 +55,12 @@ def put(pipe: Pipe, event: Event) -> None:
     )
 
 
+def take_out(pipe: Pipe, rows: Sequence[str]) -> None:
+    """Queue what removes the oldest events, as `Outbox.rows` gave them, if they are still there."""
+    if rows:
+        pipe.eval(_TAKE_OUT, 1, OUTBOX, *rows)
+
+
 class Outbox:
     """What happened and nobody was told of yet."""
 
@@ -61,8 +76,3 @@ class Outbox:
         """Return how many events found no room, since the beginning."""
         with redis_errors():
             return int(str(self._redis.get(OUTBOX_DROPPED) or 0))
-
-    def discard(self, row: str) -> None:
-        """Take out a row that cannot be read."""
-        with redis_errors():
-            self._redis.lrem(OUTBOX, 1, row)

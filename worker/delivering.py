@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from jobs.deliveries import Deliveries
 from jobs.delivery import ANSWER_BYTES, Delivery, DeliveryAttempt, DeliveryStatus
@@ -20,6 +20,7 @@ from jobs.webhook_secrets import OwnerSecrets
 from worker.retry_schedule import Verdict, judge
 from worker.signing import signed_headers
 
+TRIAL_SPREAD = timedelta(minutes=5)  # what waits for a trial does not come back all at once
 CALL_SECONDS = 15.0  # from the look-up of the name to the head of the answer
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,10 @@ class _Call:
 
     attempt: DeliveryAttempt
     retry_after: str | None = None
+
+
+class _HoldLost(Exception):
+    """The call took too long, or its delivery was replayed: what it came to is void."""
 
 
 class Deliverer:
@@ -80,6 +85,9 @@ class Deliverer:
             if delivery.endpoint_id is None:
                 return self._try_own(delivery)
             return self._try_endpoint(delivery, delivery.endpoint_id)
+        except _HoldLost:
+            log.info("it was in other hands when it ended", extra={"delivery_id": delivery_id})
+            return None
         finally:
             self._dispatch.feed(WEBHOOKS, delivery.host)  # the next one for this host
 
@@ -87,19 +95,22 @@ class Deliverer:
         """Call the webhook of a job or a batch."""
         of = delivery.job_id or delivery.batch_id
         if of is not None and self._gone.has(of):
-            return self._deliveries.finish(delivery.id, Delivery.dropped)
+            return self._finish(delivery, Delivery.dropped)
         return self._try(delivery, self._secrets.of(delivery.owner).signing(self._now()))
 
     def _try_endpoint(self, delivery: Delivery, endpoint_id: str) -> Delivery:
         try:
             endpoint, is_its_turn = self._admitted(delivery.owner, endpoint_id)
         except EndpointNotFound:
-            return self._deliveries.finish(delivery.id, Delivery.dropped)
+            return self._finish(delivery, Delivery.dropped)
         if endpoint.status is EndpointStatus.DISABLED:
-            return self._deliveries.finish(delivery.id, Delivery.dropped)
+            return self._finish(delivery, Delivery.dropped)
         if not is_its_turn:
-            until = endpoint.next_trial_at or self._now()
-            return self._deliveries.finish(delivery.id, lambda one: one.postponed(until))
+            until = (endpoint.next_trial_at or self._now()) + self._chance() * TRIAL_SPREAD
+            return self._finish(delivery, lambda one: one.postponed(until))
+        if endpoint.url != delivery.url:
+            now = self._now()  # to the lane of its new host, where it takes its turn
+            return self._finish(delivery, lambda one: one.moved(endpoint.url, now))
         return self._try(delivery, endpoint.secret.signing(self._now()))
 
     def _admitted(self, owner: str, endpoint_id: str) -> tuple[Endpoint, bool]:
@@ -132,13 +143,33 @@ class Deliverer:
                 call.attempt.error or call.attempt.status,
                 extra={"delivery_id": delivery.id},
             )
-        ended = self._deliveries.finish(
-            delivery.id,
+        ended = self._finish(
+            delivery,
             lambda one: one.attempted(call.attempt, verdict.status, verdict.next_attempt_at),
             attempt=call.attempt,
         )
         self._note(ended, verdict)
         return ended
+
+    def _finish(
+        self,
+        claimed: Delivery,
+        change: Callable[[Delivery], Delivery],
+        *,
+        attempt: DeliveryAttempt | None = None,
+    ) -> Delivery:
+        """Write how a claim went, unless it is somebody else's by now.
+
+        Raises:
+            _HoldLost: it is; nothing was written.
+        """
+
+        def changed(one: Delivery) -> Delivery:
+            if one.held_until != claimed.held_until:
+                raise _HoldLost
+            return change(one)
+
+        return self._deliveries.finish(claimed.id, changed, attempt=attempt)
 
     def _call(self, delivery: Delivery, secrets: tuple[str, ...]) -> _Call:
         at = self._now()
@@ -158,6 +189,9 @@ class Deliverer:
             # What the guarded door says of an address: blocked, unknown, away. A name that is
             # refused today may stand for another address tomorrow, so the schedule goes on.
             error = failure.message
+        except Exception:  # a bug; unrecorded, it would make the same call for ever
+            log.exception("a call that went wrong", extra={"delivery_id": delivery.id})
+            error = "an error of ours; its log says more"
         attempt = DeliveryAttempt(
             at=at,
             seconds=round(time.monotonic() - began, 3),

@@ -52,11 +52,11 @@ class FanOut:
     def _told(self, event: Event, endpoints: list[Endpoint]) -> Iterator[Delivery]:
         own, of = event.webhook, event.job_id or event.batch_id
         if own is not None and event.type in own.events and not (of and self._gone.has(of)):
-            yield Delivery.of(event, url=own.url, endpoint_id=None)
+            yield from _addressed(event, own.url, None)
         for endpoint in endpoints:
             is_called = endpoint.status is not EndpointStatus.DISABLED
             if is_called and event.type in endpoint.events:
-                yield Delivery.of(event, url=endpoint.url, endpoint_id=endpoint.id)
+                yield from _addressed(event, endpoint.url, endpoint.id)
 
     @staticmethod
     def _read(row: str) -> Event | None:
@@ -66,3 +66,12 @@ class FanOut:
             # Written by a program of another version: it must not stop all that comes after it.
             log.exception("an event that cannot be read is dropped")
             return None
+
+
+def _addressed(event: Event, url: str, endpoint_id: str | None) -> Iterator[Delivery]:
+    try:
+        yield Delivery.of(event, url=url, endpoint_id=endpoint_id)
+    except ValueError as error:  # checked when it was set up, by what may have been another version
+        log.error(  # noqa: TRY400  its traceback could repeat the address
+            "%s is not told to one address: %s", event.id, error
+        )

@@ -74,7 +74,7 @@ def _seconds_asked(retry_after: str | None, now: datetime) -> timedelta:
         return min(LONGEST_RETRY_AFTER, timedelta(seconds=int(text[:9])))
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a day or a year beyond all calendars
         return timedelta()
     if until.tzinfo is None:  # "-0000": a time of no zone is UTC in HTTP
         until = until.replace(tzinfo=UTC)

@@ -111,13 +111,14 @@ def test_a_paused_endpoint_that_is_back_gets_what_would_have_waited_for_hours(
 def test_what_a_moved_endpoint_left_behind_says_nothing_of_it(
     office: PostOffice, receiver: Receiver
 ) -> None:
-    receiver.says = lambda number: Says(status=410)
     endpoint = office.endpoint(receiver.url)
+
+    def answered_after_it_moved(number: int) -> Says:
+        office.endpoints.update("ann", endpoint.id, lambda one: one.moved(f"{receiver.url}/new"))
+        return Says(status=410)
+
+    receiver.says = answered_after_it_moved
     office.happens()
-    office.fan_out.run_once()
-    office.endpoints.update(
-        "ann", endpoint.id, lambda one: one.model_copy(update={"url": f"{receiver.url}/new"})
-    )
     office.work()
 
     assert status_of(office, endpoint) is EndpointStatus.ACTIVE

@@ -55,8 +55,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """Listen on a free port of this machine."""
+def receiving(port: int = 0) -> Iterator[Receiver]:
+    """Listen on a port of this machine; 0: on a free one."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -83,7 +83,7 @@ def receiving() -> Iterator[Receiver]:
         def handle_error(self, request: Any, client_address: Any) -> None:
             """A courier that was killed, or whose patience is over, has hung up."""
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", port), Handler)
     receiver = Receiver(url=f"http://127.0.0.1:{server.server_address[1]}/hook")
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
