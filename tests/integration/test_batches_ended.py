@@ -15,19 +15,16 @@ from jobs.batch_endings import BatchEndings
 from jobs.batch_records import OPEN
 from jobs.batch_work import BatchWork, batch_work
 from jobs.batches import Batches
-from jobs.dispatch import job_dispatch
 from jobs.errors import BatchPurged
 from jobs.files import JobFiles
 from jobs.job import Job, Lease, Outcome
 from jobs.leases import Leases
 from jobs.options import Priority
 from jobs.outbox import OUTBOX
-from jobs.queue import JobQueue, connect
 from jobs.redis_client import texts
 from jobs.settings import StoreSettings
 from jobs.status import JobStatus
 from jobs.store import JobStore
-from jobs.uploads import Uploads
 from jobs.webhook import EventType, Webhook
 from tests.integration.batches_sent import Archive, made
 from worker.housekeeper import Housekeeper
@@ -68,25 +65,6 @@ def accepted(work: BatchWork) -> Callable[..., Any]:
         return batch, jobs
 
     return accept
-
-
-@pytest.fixture
-def housekeeper(
-    valkey: "redis.Redis",
-    store: JobStore,
-    leases: Leases,
-    files: JobFiles,
-    settings: StoreSettings,
-    work: BatchWork,
-) -> Housekeeper:
-    return Housekeeper(
-        store=store,
-        leases=leases,
-        dispatch=job_dispatch(valkey, JobQueue(connect(settings), valkey)),
-        files=files,
-        uploads=Uploads(valkey),
-        batch_work=work,
-    )
 
 
 def told(valkey: "redis.Redis") -> list[dict[str, Any]]:

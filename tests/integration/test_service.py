@@ -12,19 +12,15 @@ import redis
 
 from deploy.local.processes import Process
 from jobs import queue as broker
-from jobs import s3_client as s3
-from jobs.batch_work import batch_work
 from jobs.dispatch import job_dispatch
 from jobs.files import JobFiles
 from jobs.indexes import LEASES
 from jobs.job import Job
-from jobs.leases import Leases
 from jobs.options import Priority
 from jobs.queue import JobQueue
 from jobs.settings import StoreSettings
 from jobs.status import JobStatus
 from jobs.store import JobStore
-from jobs.uploads import Uploads
 from transcript.renderings import rendering_of
 from worker.housekeeper import Housekeeper
 from worker.performing import STORED
@@ -37,24 +33,6 @@ Submit = Callable[..., dict[str, Any]]
 @pytest.fixture(autouse=True)
 def _empty(valkey: "redis.Redis") -> None:
     """Every test begins with an empty Valkey."""
-
-
-@pytest.fixture
-def housekeeper(
-    valkey: "redis.Redis",
-    store: JobStore,
-    leases: Leases,
-    files: JobFiles,
-    settings: StoreSettings,
-) -> Housekeeper:
-    return Housekeeper(
-        store=store,
-        leases=leases,
-        dispatch=job_dispatch(valkey, JobQueue(broker.connect(settings), valkey)),
-        files=files,
-        uploads=Uploads(valkey),
-        batch_work=batch_work(valkey, store, s3.connect(settings), settings.s3_bucket),
-    )
 
 
 def objects(files: JobFiles, job_id: str) -> list[str]:

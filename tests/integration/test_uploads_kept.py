@@ -9,16 +9,9 @@ import pytest
 import redis
 
 from deploy.local.stack import Stack
-from jobs import queue as broker
-from jobs import s3_client as s3
-from jobs.batch_work import batch_work
-from jobs.dispatch import job_dispatch
 from jobs.errors import QueueFull, TooManyUploads, UploadNotFound, UploadUsed
 from jobs.files import JobFiles
 from jobs.key_files import hash_of
-from jobs.leases import Leases
-from jobs.queue import JobQueue
-from jobs.settings import StoreSettings
 from jobs.store import JobStore
 from jobs.upload import Upload
 from jobs.uploads import MAX_OPEN, UPLOADS, ClaimedUpload, Uploads
@@ -38,26 +31,6 @@ def _empty(valkey: "redis.Redis") -> None:
 @pytest.fixture
 def uploads(valkey: "redis.Redis") -> Uploads:
     return Uploads(valkey)
-
-
-@pytest.fixture
-def housekeeper(
-    valkey: "redis.Redis",
-    store: JobStore,
-    leases: Leases,
-    files: JobFiles,
-    settings: StoreSettings,
-    uploads: Uploads,
-) -> Housekeeper:
-    dispatch = job_dispatch(valkey, JobQueue(broker.connect(settings), valkey))
-    return Housekeeper(
-        store=store,
-        leases=leases,
-        dispatch=dispatch,
-        files=files,
-        uploads=uploads,
-        batch_work=batch_work(valkey, store, s3.connect(settings), settings.s3_bucket),
-    )
 
 
 def let_expire(valkey: "redis.Redis", uploads: Uploads, upload_id: str, *, ago: timedelta) -> None:
