@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from celery import Celery
 
 from jobs.delivery import Delivery, DeliveryStatus
-from jobs.errors import ServiceError
+from jobs.errors import ServiceError, Unavailable
 from jobs.job import Job
 from jobs.options import Priority
 from jobs.queue import DELIVER, TASK, WEBHOOKS
@@ -50,7 +50,7 @@ def consume_deliveries(
 ) -> None:
     """Deliver webhooks until told to stop; SIGTERM lets calls that are under way end first."""
 
-    @celery.task(name=DELIVER, throws=(DeliveryFailed,))
+    @celery.task(name=DELIVER, throws=(DeliveryFailed, Unavailable))
     def deliver(delivery_id: str) -> None:
         delivery = attempt(delivery_id)
         if delivery is not None and delivery.status is not DeliveryStatus.DELIVERED:
