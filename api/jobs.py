@@ -235,6 +235,7 @@ def delete(path: JobPath) -> tuple[str, int]:
     found.files.purge(job)
     found.batch_endings.look_at(job.batch_id)
     found.store.purge(job.id)
+    found.dispatch.feed(job.options.priority, job.owner)  # its message has made room
     found.batch_endings.settle(job.batch_id)
     return "", HTTPStatus.NO_CONTENT
 

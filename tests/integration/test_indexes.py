@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from jobs.errors import QueueFull
-from jobs.figures import Figures, QueueFigures
+from jobs.figures import DayOfUse, Figures, QueueFigures
 from jobs.indexes import LEASES
 from jobs.job import MAX_ATTEMPTS, Failure, Job, Media, Outcome, new_lease
 from jobs.leases import Leases
@@ -18,7 +18,14 @@ from tests.jobs_made import a_job
 
 FAILURE = Failure(code="internal", message="so")
 OUTCOME = Outcome(language="en", language_confidence=None, warnings=(), stages=())
-TODAY = datetime.now(UTC).date()
+
+
+def used(valkey: "redis.Redis", owner: str) -> DayOfUse:
+    """What ended just now; a run in the night may have begun on another day than it ends."""
+    today = datetime.now(UTC).date()
+    days = Figures(valkey).usage(owner, [today, today - timedelta(days=1)])
+    return max(days, key=lambda day: day.succeeded + day.failed + day.canceled)
+
 
 Move = Callable[[JobStore, Leases, Job], object]
 
@@ -153,8 +160,7 @@ def test_each_end_is_counted_once_for_its_owner(
         move(store, leases, job)
     cancel(store, leases, other)
 
-    (ann,) = Figures(valkey).usage("ann", [TODAY])
-    (bob,) = Figures(valkey).usage("bob", [TODAY])
+    ann, bob = used(valkey, "ann"), used(valkey, "bob")
 
     assert (ann.succeeded, ann.failed, ann.canceled) == (1, 1, 0)
     assert (ann.media_bytes, ann.audio_seconds) == (8, 12.5)
@@ -172,7 +178,7 @@ def test_a_job_given_up_is_counted_as_failed(
         claim(store, leases, job)
         die(store, leases, job)
 
-    assert Figures(valkey).usage("ann", [TODAY])[0].failed == 1
+    assert used(valkey, "ann").failed == 1
 
 
 def test_waiting_for_another_worker_is_no_work(
@@ -186,4 +192,4 @@ def test_waiting_for_another_worker_is_no_work(
     hand_back(store, leases, job)
     cancel(store, leases, job)
 
-    assert Figures(valkey).usage("ann", [TODAY])[0].processing_seconds == 0.0
+    assert used(valkey, "ann").processing_seconds == 0.0
