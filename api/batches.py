@@ -24,7 +24,7 @@ from api.request_model import RequestModel
 from api.services import services
 from api.transcripts import TranscriptQuery
 from jobs.batch import Batch
-from jobs.errors import MalformedRequest, Unavailable, UnknownFormat
+from jobs.errors import MalformedRequest, StoreUnavailable, Unavailable, UnknownFormat
 from transcript.cue_options import CueOptions
 from transcript.renderings import RENDERINGS
 
@@ -138,7 +138,8 @@ def cancel(path: BatchPath) -> Response:
     batch = found.batches.cancel(batch.id) or batch
     if batch.is_canceling:
         found.batch_work.bring_up_to_date(batch)
-        found.batch_work.cancel(batch, seconds=CANCEL_SECONDS)
+        with suppress(StoreUnavailable):  # the record says it; the housekeeper does the rest
+            found.batch_work.cancel(batch, seconds=CANCEL_SECONDS)
     return _answer(path.batch_id, status=HTTPStatus.ACCEPTED)
 
 

@@ -131,7 +131,7 @@ def faults_of(error: ValidationError) -> Faults:
     """Return (pointer, code, detail) of everything that a pydantic model refused."""
     return tuple(
         (
-            "/" + "/".join(str(part) for part in fault["loc"]),
+            "".join(f"/{_escaped(str(part))}" for part in fault["loc"]),
             fault["type"],
             _PLAINLY.get(fault["type"]) or fault["msg"].removeprefix("Value error, "),
         )
@@ -139,11 +139,14 @@ def faults_of(error: ValidationError) -> Faults:
     )
 
 
+def _escaped(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")  # RFC 6901
+
+
 def sentence(faults: Faults) -> str:
     """Return one line that says what is wrong with which option."""
     return "; ".join(
-        f"{pointer.lstrip('/')}: {detail}" if pointer != "/" else detail
-        for pointer, _, detail in faults
+        f"{pointer.lstrip('/')}: {detail}" if pointer else detail for pointer, _, detail in faults
     )
 
 

@@ -37,8 +37,9 @@ def media_below(directory: Path, *, besides: Path | None = None) -> Iterator[Pat
             if not name.startswith(".") and (here / name).resolve() != avoided
         )
         for name in sorted(names):
-            if not name.startswith(".") and is_media(here / name):
-                yield here / name
+            path = here / name
+            if not name.startswith(".") and is_media(path) and regular(path) is not None:
+                yield path
 
 
 def is_media(path: Path) -> bool:

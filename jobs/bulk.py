@@ -63,7 +63,7 @@ class Bulk:
         raise StoreUnavailable(_CONTENDED)
 
     def change(self, job_ids: Sequence[str], change: Callable[[Job], Job | None]) -> None:
-        """Apply a move to many records in one step.
+        """Apply a move to many records, in as few steps as others who write to them allow.
 
         Args:
             job_ids: at most CHUNK; those that are gone are passed over.
@@ -71,23 +71,34 @@ class Bulk:
         """
         if not job_ids:
             return
+        tries = _TRIES if len(job_ids) == 1 else 2
+        if any(self._changed(job_ids, change) for _ in range(tries)):
+            return
+        if len(job_ids) == 1:
+            raise StoreUnavailable(_CONTENDED)
+        # One record that a worker just took voids the step of all: look for it half by half.
+        middle = len(job_ids) // 2
+        self.change(job_ids[:middle], change)
+        self.change(job_ids[middle:], change)
+
+    def _changed(self, job_ids: Sequence[str], change: Callable[[Job], Job | None]) -> bool:
+        """Try one step; False: somebody wrote to one of the records meanwhile."""
         keys = [job_key(job_id) for job_id in job_ids]
-        with redis_errors():
-            for _ in range(_TRIES):
-                with self._redis.pipeline() as pipe:
-                    pipe.watch(*keys)  # type: ignore[no-untyped-call]  # redis-py's own
-                    records: list[str | None] = pipe.mget(keys)  # type: ignore[assignment]
-                    now = self._store.now()
-                    pipe.multi()
-                    for record in records:
-                        job = Job.model_validate_json(record) if record is not None else None
-                        changed = change(job) if job is not None else None
-                        if changed is not None:
-                            self._store.write(pipe, changed, was=job, now=now)
-                    with suppress(redis.WatchError):
-                        pipe.execute()
-                        return
-        raise StoreUnavailable(_CONTENDED)
+        with redis_errors(), self._redis.pipeline() as pipe:
+            pipe.watch(*keys)  # type: ignore[no-untyped-call]  # redis-py's own
+            records: list[str | None] = pipe.mget(keys)  # type: ignore[assignment]
+            now = self._store.now()
+            pipe.multi()
+            for record in records:
+                job = Job.model_validate_json(record) if record is not None else None
+                changed = change(job) if job is not None else None
+                if changed is not None:
+                    self._store.write(pipe, changed, was=job, now=now)
+            try:
+                pipe.execute()
+            except redis.WatchError:
+                return False
+            return True
 
 
 _CONTENDED = "records are written by too many processes at once; try again shortly"

@@ -6,6 +6,9 @@ import pytest
 
 from jobs.delivery import DeliveryStatus
 from jobs.endpoint import Endpoint, EndpointStatus
+from jobs.event import Event
+from jobs.ids import new_id
+from jobs.webhook import EventType
 from tests.integration.post_office import PostOffice
 from tests.integration.webhook_receiver import Receiver, Says
 
@@ -159,3 +162,28 @@ def test_an_endpoint_that_never_comes_back_does_not_pile_up_deliveries(
         endpoint.id, status=DeliveryStatus.DROPPED, limit=10, before=None
     )
     assert len(dropped.deliveries) == 2
+
+
+def test_the_end_of_a_batch_is_told_however_much_waits(
+    office: PostOffice, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.deliveries.MOST_PENDING", 1)
+    endpoint = office.endpoint(receiver.url)
+    fail_for_a_day(office, endpoint)
+    for number in range(3):
+        office.happens(job_id=f"job_{number}")
+        office.work()
+    moment = office.clock.moment
+    ended = Event(
+        id=new_id("evt", moment), type=EventType.BATCH_COMPLETED, owner="ann", at=moment, data={}
+    )
+
+    office.deliveries.start(ended, url=receiver.url, endpoint_id=endpoint.id)
+    waiting = office.deliveries.page(
+        endpoint.id, status=DeliveryStatus.PENDING, limit=10, before=None
+    )
+
+    assert {each.type for each in waiting.deliveries} == {
+        EventType.JOB_SUCCEEDED,
+        EventType.BATCH_COMPLETED,
+    }

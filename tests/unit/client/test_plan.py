@@ -1,6 +1,7 @@
 """What the arguments of a batch stand for."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -8,6 +9,7 @@ import pytest
 
 from client.errors import Misuse
 from client.items import Item
+from client.media_files import media_below
 from client.plan import planned
 
 
@@ -34,6 +36,14 @@ def test_a_folder_stands_for_the_media_in_it_at_any_depth(tmp_path: Path) -> Non
     )
 
     assert names(plan(tmp_path)) == ["b.MP3", "a/y.m4a", "a/z.wav"]
+
+
+def test_what_is_no_file_is_no_media_whatever_its_name(tmp_path: Path) -> None:
+    (tmp_path / "talk.wav").write_bytes(b"x")
+    (tmp_path / "folder.wav").mkdir()
+    os.mkfifo(tmp_path / "pipe.wav")  # would be read for ever
+
+    assert [path.name for path in media_below(tmp_path)] == ["talk.wav"]
 
 
 def test_the_output_folder_is_no_input(tmp_path: Path) -> None:
