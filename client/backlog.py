@@ -98,12 +98,19 @@ def _told(run: Run, screen: Screen, again: str) -> Iterator[None]:
     say: Callable[[str], None] = screen.remark
     try:
         yield
-    except (KeyboardInterrupt, ServiceUnreachable, ServiceRefused):
-        waiting = run.waiting_jobs
-        screen.warn(f"{waiting} jobs go on at the service. {again}" if waiting else again)
+    except (KeyboardInterrupt, ServiceUnreachable):
+        screen.warn(f"{_going_on(run)}. {again}")
+        raise
+    except ServiceRefused:  # the same command again would be refused again
+        if run.waiting_jobs:
+            screen.warn(_going_on(run))
         raise
     finally:
         counts = {str(ending): run.endings[ending] for ending in Ending}
         told = ", ".join(f"{number} {ending}" for ending, number in counts.items() if number)
-        say(told or "nothing to do")
+        say(told or "nothing done")
         screen.value({"type": "summary", **counts})
+
+
+def _going_on(run: Run) -> str:
+    return f"{run.waiting_jobs or 'no'} jobs go on at the service"

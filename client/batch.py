@@ -40,7 +40,7 @@ def batch(
     with connection.connect(
         screen, patience_seconds=PATIENCE_SECONDS, is_patient_at_first=True
     ) as service:
-        again = "Run the very same command again to pick them up."
+        again = "Run the very same command again to go on."
         is_complete = backlog.drain(Listed(items), service, screen, again=again)
     if not is_complete:
         raise typer.Exit(exit_codes.FAILED)
