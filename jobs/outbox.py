@@ -1,9 +1,11 @@
 """Write down what happened in the step that makes it happen, for the courier to tell.
 
-whisperline:outbox            list     Events as JSON, the oldest first; each leaves it in the
-step that writes its deliveries (jobs/deliveries.py)
-whisperline:outbox_dropped    string   events that found no room, as no courier takes any
-whisperline:webhooks:<owner>  hash     the owner's endpoints (jobs/endpoints.py)
+    whisperline:outbox            list     Events as JSON, the oldest first; each leaves it in the
+                                           step that writes its deliveries (jobs/deliveries.py)
+    whisperline:outbox_dropped    string   events that found no room, as no courier takes any
+    whisperline:webhooks:<owner>  hash     the owner's endpoints (jobs/endpoints.py)
+
+Who empties it: worker/fanning_out.py.
 """
 
 from collections.abc import Sequence
