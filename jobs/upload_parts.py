@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from jobs.errors import UploadIncomplete, UploadNotFound
+from jobs.errors import StorageUnavailable, UploadIncomplete, UploadNotFound
 from jobs.files import upload_key
 from jobs.s3_client import storage_errors
 from jobs.upload import Upload
@@ -56,6 +56,14 @@ class UploadParts:
         Raises:
             UploadIncomplete: parts are missing, or of a wrong size; says which.
         """
+        try:
+            self._join_sent(upload)
+        except (UploadIncomplete, StorageUnavailable):
+            # While another request joins the parts, they vanish from the list one by one.
+            if self._stored_bytes(upload) != upload.bytes:
+                raise
+
+    def _join_sent(self, upload: Upload) -> None:
         found = self._sent(upload, 1, upload.parts)
         if found is not None:
             _must_be_whole(upload, found)
@@ -71,7 +79,6 @@ class UploadParts:
                         ]
                     },
                 )
-        # Else, or in between, another request joined them.
         stored = self._stored_bytes(upload)
         if stored != upload.bytes:
             msg = f"storage has {stored} of {upload.bytes} bytes; begin a new upload"

@@ -12,6 +12,7 @@ import redis
 from deploy.local.processes import Process
 from jobs.files import JobFiles, upload_key
 from jobs.store import JobStore
+from jobs.upload_parts import UploadParts
 from jobs.uploads import Uploads
 
 SCRIPT = json.dumps({"say": "hello"}).encode()
@@ -131,6 +132,31 @@ def test_a_large_upload_is_completed_once_by_requests_at_the_same_time(
     answers = at_once(4, lambda: api.post(f"/v1/uploads/{upload['id']}/complete"))
 
     assert [answer.status_code for answer in answers] == [200] * 4
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_parts_that_vanish_while_another_request_joins_them_are_not_missed(
+    api: httpx.Client,
+    storage: httpx.Client,
+    files: JobFiles,
+    uploads: Uploads,
+    monkeypatch: pytest.MonkeyPatch,
+    left: int,
+) -> None:
+    begun_upload = begun(api, LARGE)
+    send(storage, begun_upload, LARGE)
+    upload = uploads.find(begun_upload["id"])
+    assert upload is not None
+    parts = UploadParts(files._s3, files._bucket)
+    listed = parts._sent(upload, 1, upload.parts)
+    assert listed is not None
+    UploadParts(files._s3, files._bucket).join(upload)
+    remaining = dict(list(listed.items())[:left])
+    monkeypatch.setattr(parts, "_sent", lambda *_: remaining)
+
+    parts.join(upload)
+
+    assert parts._stored_bytes(upload) == len(LARGE)
 
 
 def test_an_upload_that_was_joined_but_not_noted_is_completed_later(
