@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from jobs.job import Failure, Job
+from jobs.attempt import Failure
+from jobs.job import Job
 from jobs.status import JobStatus
 
 # What those clients take for "never send this again"; must not occur where they should.

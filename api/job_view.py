@@ -5,8 +5,9 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from jobs.addresses import shown_url
+from jobs.attempt import Failure, Setback, SetbackCode, StageSeconds
 from jobs.delivery import Delivery, DeliveryStatus
-from jobs.job import Failure, Job, Media, StageSeconds
+from jobs.job import Job, Media
 from jobs.options import JobOptions
 from jobs.source import S3Source, UrlSource
 from jobs.stages import Stage
@@ -35,6 +36,21 @@ class JobUsage(_View):
     processing_seconds: float | None  # of the latest attempt; None: no worker had it
     # Seconds of work for one of sound; under 1 is faster than listening.
     realtime_factor: float | None
+
+
+class SetbackView(_View):
+    """An attempt that came to nothing."""
+
+    code: SetbackCode
+    attempt: int
+    at: AwareDatetime
+    stage: Stage | None
+    message: str | None
+
+    @classmethod
+    def of(cls, setback: Setback) -> "SetbackView":
+        """Return a setback without the name of the machine."""
+        return cls(**setback.model_dump(exclude={"worker"}))
 
 
 class LastDelivery(_View):
@@ -76,6 +92,7 @@ class JobView(_View):
     progress: float = Field(ge=0, le=1)
     queue_position: int | None = Field(description="how many jobs of its queue go first")
     attempt: int
+    setbacks: tuple[SetbackView, ...] = Field(description="attempts that came to nothing, if any")
     options: JobOptions
     media: Media
     source: SourceView | None = Field(description="null: the media came with the request")
@@ -105,6 +122,7 @@ class JobView(_View):
         return cls.model_construct(
             **shared,
             queue_position=queue_position,
+            setbacks=tuple(map(SetbackView.of, job.setbacks)),
             options=_options(job.options),
             source=_source(job),
             usage=_usage(job),
@@ -114,7 +132,7 @@ class JobView(_View):
         )
 
 
-_JOB_FIELDS = Job.model_fields.keys() - {"options", "source"}
+_JOB_FIELDS = Job.model_fields.keys() - {"options", "setbacks", "source"}
 
 
 class JobPage(_View):

@@ -9,9 +9,10 @@ from contextlib import suppress
 
 import redis
 
+from jobs.attempt import Failure
 from jobs.errors import FetchFailed, RequestError, StoreUnavailable
 from jobs.indexes import Pipe
-from jobs.job import Failure, Job
+from jobs.job import Job
 from jobs.redis_client import redis_errors
 from jobs.source import UploadSource
 from jobs.store import JobStore, job_key, purged_key

@@ -6,6 +6,8 @@ The class is chosen by what happens next:
     ├── RequestError        the request must change         API: 4xx       never reaches a worker
     ├── MediaError          this media cannot be processed  job fails      never retried
     ├── Unavailable         a dependency did not answer     API: 503       retried with backoff
+    ├── OutOfMemory         half the batch may fit          job is retried once, alone
+    ├── HandedBack          the worker has to end           another one does the job
     └── LeaseLost           the job is another worker's     this attempt stops without a word
 
 Anything else that is raised is a bug: it is logged with its traceback, the job fails as
@@ -324,6 +326,18 @@ class ModelUnavailable(Unavailable):
     """A model is not in the cache and could not be fetched."""
 
     code = "model_unavailable"
+
+
+class OutOfMemory(ServiceError):
+    """The GPU or the machine has no memory left for this job; half the batch may fit."""
+
+    code = "out_of_memory"
+
+
+class HandedBack(ServiceError):
+    """The worker is told to end, so that its jobs go to others; nothing is wrong with them."""
+
+    code = "handed_back"
 
 
 class LeaseLost(ServiceError):

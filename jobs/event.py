@@ -52,7 +52,10 @@ def event_of(job: Job, was: Job | None) -> EventType | None:
     """Return what a change of a record means to others; None: nothing."""
     if was is None or was.status is not job.status:
         if job.status is JobStatus.RUNNING:
-            return EventType.JOB_STARTED if job.attempt == 1 else None
+            is_first = (
+                was is None or was.told_at is None
+            )  # attempts that were handed back count not
+            return EventType.JOB_STARTED if is_first else None
         return _OF_STATUS.get(job.status)
     if job.status is JobStatus.RUNNING and job.told_at != was.told_at:
         return EventType.JOB_PROGRESS

@@ -1,31 +1,29 @@
 """Hold what is known of one job, and the moves it may make."""
 
-import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from jobs.attempt import (
+    Failure,
+    Lease,
+    Outcome,
+    Setback,
+    SetbackCode,
+    StageSeconds,
+    failure_after,
+)
 from jobs.errors import IllegalMove, LeaseLost
 from jobs.options import JobOptions
 from jobs.source import Source, UploadSource, UrlSource
-from jobs.stages import Stage
+from jobs.stages import Stage, overall
 from jobs.status import MOVES, JobStatus
 from jobs.webhook import PROGRESS_SECONDS
-from transcript.transcript import Share, Transcript, TranscriptWarning
+from transcript.transcript import Share, TranscriptWarning
 
-MAX_ATTEMPTS = 3  # a media file that kills its worker is not given a fourth
-
-
-# How much of a whole job each stage is, by time on the sample call; only for the progress bar.
-_SHARE_OF_STAGE = {
-    Stage.FETCH: 0.02,
-    Stage.DECODE: 0.05,
-    Stage.TRANSCRIBE: 0.40,
-    Stage.ALIGN: 0.10,
-    Stage.DIARIZE: 0.41,
-    Stage.STORE: 0.02,
-}
+SETBACKS_KEPT = 8
+_OF_THE_PROCESS = (SetbackCode.CRASHED, SetbackCode.OUT_OF_MEMORY)  # all its jobs suffer it
 
 
 class _Value(BaseModel):
@@ -43,48 +41,6 @@ class Media(_Value):
     codec: str | None = None
 
 
-class Failure(_Value):
-    """Why a job failed: the one thing that polling, webhooks and logs show."""
-
-    code: str
-    message: str  # what happened and what to do next, for a client's eyes
-    stage: Stage | None = None
-    retryable: bool = False  # whether the same media may succeed later
-
-
-class StageSeconds(_Value):
-    """How long a stage took."""
-
-    name: Stage
-    seconds: float
-
-
-class Lease(_Value):
-    """Which attempt holds a running job; when it runs out stands in Redis."""
-
-    token: str  # unguessable; what a worker shows to prove that the job is still its own
-    worker: str
-
-
-class Outcome(_Value):
-    """What a finished run knows, besides the transcript in storage."""
-
-    language: str | None
-    language_confidence: Share | None
-    warnings: tuple[TranscriptWarning, ...]
-    stages: tuple[StageSeconds, ...]
-
-    @classmethod
-    def of(cls, transcript: Transcript, *, stages: tuple[StageSeconds, ...]) -> Self:
-        """Return what the record keeps of a transcript."""
-        return cls(
-            language=transcript.language,
-            language_confidence=transcript.language_confidence,
-            warnings=transcript.warnings,
-            stages=stages,
-        )
-
-
 class Job(_Value):
     """One request for a transcript, from its upload to its end. Change it by its methods."""
 
@@ -100,6 +56,8 @@ class Job(_Value):
     progress: Annotated[float, Field(ge=0, le=1)] = 0.0  # never goes back
     attempt: int = 0  # claims so far
     lease: Lease | None = None  # while running
+    setbacks: tuple[Setback, ...] = ()  # attempts that came to nothing, the latest few
+    must_be_alone: bool = False  # whether it runs in a process without other jobs
     pause_seconds: float = 0.0  # while queued again: how long it waits before it may run
     told_at: AwareDatetime | None = None  # when webhooks were last told of its progress
     created_at: AwareDatetime
@@ -145,7 +103,7 @@ class Job(_Value):
         return self.model_copy(
             update={
                 "stage": stage,
-                "progress": max(self.progress, _overall(stage, fraction)),
+                "progress": max(self.progress, overall(stage, fraction)),
                 "told_at": told_at,
             }
         )
@@ -200,6 +158,9 @@ class Job(_Value):
         return self._move(
             JobStatus.QUEUED,
             attempt=0,
+            told_at=None,
+            setbacks=(),
+            must_be_alone=False,
             pause_seconds=0.0,
             progress=0.0,
             failure=None,
@@ -233,21 +194,63 @@ class Job(_Value):
             or self.media.bytes is not None
         )
 
-    def put_back(
-        self, *, token: str | None = None, costs_attempt: bool = True, pause_seconds: float = 0.0
+    @property
+    def batch_share(self) -> float:
+        """How much of the usual batch its next attempt may use, from 0 to 1."""
+        codes = {setback.code for setback in self.setbacks}
+        return 0.5 if SetbackCode.OUT_OF_MEMORY in codes else 1.0
+
+    def set_back(
+        self,
+        code: SetbackCode,
+        *,
+        token: str | None = None,
+        message: str | None = None,
+        pause_seconds: float = 0.0,
     ) -> Self:
-        """Wait for another worker, after this one died or handed the job back.
+        """Lose the attempt: wait for the next one, or fail where there is none to come.
+
+        What dies with its process is suspected, and runs alone from then on. Only what died alone
+        has used up an attempt: of jobs that die together, most are innocent.
 
         Args:
-            token: of the attempt that hands it back; None: its worker died.
-            costs_attempt: whether the attempt counts.
+            code: why.
+            token: of the attempt that says so; None: its worker cannot say anything any more.
+            message: what else is to be said.
             pause_seconds: until it may run again, so that what was away can come back.
         """
-        if token is not None:
-            self._must_be_held(token)
-        if self.status is not JobStatus.RUNNING:
-            msg = f"the job is {self.status}: nobody holds it"
-            raise IllegalMove(msg)
+        lease = self._lease_in_force(token)
+        setback = Setback(
+            code=code,
+            attempt=self.attempt,
+            at=datetime.now(UTC),
+            worker=lease.worker,
+            stage=self.stage,
+            message=message,
+        )
+        is_counted = lease.is_alone or code not in _OF_THE_PROCESS
+        failure = failure_after(setback, self.setbacks) if is_counted else None
+        noted = self.model_copy(
+            update={
+                "setbacks": (*self.setbacks, setback)[-SETBACKS_KEPT:],
+                "must_be_alone": self.must_be_alone or code is not SetbackCode.UNAVAILABLE,
+            }
+        )
+        if failure is not None:
+            return noted.failed(failure)
+        return noted.put_back(costs_attempt=is_counted, pause_seconds=pause_seconds)
+
+    def put_back(
+        self, *, token: str | None = None, costs_attempt: bool = False, pause_seconds: float = 0.0
+    ) -> Self:
+        """Wait for another worker, after this one handed the job back or had to end.
+
+        Args:
+            token: of the attempt that hands it back; None: its worker is gone.
+            costs_attempt: whether the attempt counts.
+            pause_seconds: until it may run again.
+        """
+        self._lease_in_force(token)
         return self._move(
             JobStatus.QUEUED,
             lease=None,
@@ -257,21 +260,14 @@ class Job(_Value):
             attempt=self.attempt if costs_attempt else self.attempt - 1,
         )
 
+    def _lease_in_force(self, token: str | None) -> Lease:
+        if token is not None:
+            self._must_be_held(token)
+        if self.lease is None:
+            msg = f"the job is {self.status}: nobody holds it"
+            raise IllegalMove(msg)
+        return self.lease
+
     def canceled(self) -> Self:
         """Withdraw the job; a worker that holds it notices at its next sign of progress."""
         return self._move(JobStatus.CANCELED, stage=None, lease=None, finished_at=datetime.now(UTC))
-
-
-def _overall(stage: Stage, fraction: float) -> float:
-    """Return how much of the whole job is done, from 0 to 1."""
-    before = 0.0
-    for other, share in _SHARE_OF_STAGE.items():
-        if other is stage:
-            return round(min(1.0, before + share * min(1.0, max(0.0, fraction))), 4)
-        before += share
-    raise AssertionError(stage)
-
-
-def new_lease(worker: str) -> Lease:
-    """Return a lease that nobody else can show."""
-    return Lease(token=secrets.token_hex(8), worker=worker)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import redis
 
 from jobs import lanes
+from jobs.attempt import Lease, SetbackCode
 from jobs.errors import LeaseLost
 from jobs.indexes import LEASES, Pipe
-from jobs.job import MAX_ATTEMPTS, Failure, Job, Lease
+from jobs.job import Job
 from jobs.redis_client import redis_errors, texts
 from jobs.status import JobStatus
 from jobs.store import JobStore
@@ -24,6 +25,7 @@ class Claim:
 
     job: Job
     is_mine: bool  # False: it is over, or in other hands
+    must_be_alone: bool = False  # it is to be had, but only with a lease that says so
 
 
 class Leases:
@@ -36,7 +38,7 @@ class Leases:
     def claim(self, job_id: str, lease: Lease) -> Claim:
         """Give the job to a worker, in one step, unless it is over or somebody holds it.
 
-        A job that was claimed MAX_ATTEMPTS times before fails here. Either way the message that
+        A job whose last worker died at its last attempt fails here. Either way the message that
         brought the id is done with.
 
         Raises:
@@ -48,9 +50,13 @@ class Leases:
                 pipe.multi()
                 lanes.settle(pipe, job.options.priority, job.owner, job.id)
                 return Claim(job=job, is_mine=False)
-            waiting = job.put_back() if job.status is JobStatus.RUNNING else job
-            gives_up = waiting.attempt >= MAX_ATTEMPTS
-            changed = waiting.failed(_exhausted(job)) if gives_up else waiting.claimed(lease)
+            waiting = job
+            if job.status is JobStatus.RUNNING:
+                waiting = job.set_back(SetbackCode.CRASHED)
+            gives_up = waiting.status.is_final
+            if waiting.must_be_alone and not gives_up and not lease.is_alone:
+                return Claim(job=job, is_mine=False, must_be_alone=True)
+            changed = waiting if gives_up else waiting.claimed(lease)
             pipe.multi()
             if gives_up:
                 lanes.settle(pipe, job.options.priority, job.owner, job.id)
@@ -91,25 +97,20 @@ class Leases:
         def write(pipe: Pipe, job: Job, now: float) -> Job | None:
             if job.status is not JobStatus.RUNNING or _is_held(pipe, job, now):
                 return None
-            gives_up = job.attempt >= MAX_ATTEMPTS
-            changed = job.failed(_exhausted(job)) if gives_up else job.put_back()
+            changed = job.set_back(SetbackCode.CRASHED)
             pipe.multi()
             return self._store.write(pipe, changed, was=job, now=now)
 
         return self._store.transact(job_id, write)
 
+    def of_process(self, process: str) -> list[Job]:
+        """Return the running jobs of one process; of all workers together there are few."""
+        with redis_errors():
+            ids = texts(self._redis.zrange(LEASES, 0, -1))
+        jobs = self._store.get_many(ids)
+        return [job for job in jobs if job.lease is not None and job.lease.process == process]
+
 
 def _is_held(pipe: Pipe, job: Job, now: float) -> bool:
     expires = pipe.zscore(LEASES, job.id)  # a watched pipe reads at once
     return job.status is JobStatus.RUNNING and isinstance(expires, float) and expires > now
-
-
-def _exhausted(job: Job) -> Failure:
-    """Return why a job that lost all its workers is given up."""
-    where = f" while it was in stage {job.stage}" if job.stage else ""
-    return Failure(
-        code="attempts_exhausted",
-        message=f"the worker died {job.attempt} times{where}; the media may be at fault: "
-        "try it in another format, or look into the worker's log",
-        stage=job.stage,
-    )

@@ -79,6 +79,7 @@ class Pipeline:
         options: TranscriptionOptions,
         on_progress: OnProgress = unheard,
         *,
+        batch_share: float = 1.0,
         on_decoded: OnDecoded = untold,
         on_heard: OnHeard = unsaid,
     ) -> Transcript:
@@ -89,6 +90,8 @@ class Pipeline:
             options: what the client asked for.
             on_progress: called at least every two seconds; what it raises ends the run and
                 reaches the caller as it is.
+            batch_share: how much of the usual batch to use, from above 0 to 1; less takes less
+                memory.
             on_decoded: called once, with how much of the media was looked at, from its start, in
                 seconds, and its audio codec.
             on_heard: called with every stretch of text as soon as it is recognised, in the order of

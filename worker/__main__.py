@@ -40,7 +40,9 @@ def work() -> None:
     from pipeline.device import DeviceMissing
     from pipeline.pipeline import Pipeline
     from pipeline.settings import PipelineSettings
+    from worker.activity import Activity
     from worker.consuming import consume_jobs
+    from worker.drain import Drain
     from worker.media_fetching import MediaFetcher
     from worker.memory import gpu, rss_bytes
     from worker.performing import Performer
@@ -60,6 +62,7 @@ def work() -> None:
         store = JobStore(client, retention_days=settings.retention_days)
         files = JobFiles(s3.connect(settings), settings.s3_bucket)
         celery = broker.connect(settings)
+        activity = Activity()
         performer = Performer(
             store=store,
             leases=Leases(client, store),
@@ -75,7 +78,11 @@ def work() -> None:
             ),
             heard=Heard(client),
             transcribe=pipeline.run,
+            activity=activity,
+            drain=Drain(settings.drain_seconds),
             worker=name,
+            process=settings.worker_process,
+            jobs_at_once=settings.jobs_per_worker,
             work_dir=folder,
         )
         started_at = datetime.now(UTC)
@@ -87,7 +94,7 @@ def work() -> None:
                 compute_type=pipeline.device.compute_type,
                 started_at=started_at,
                 jobs_at_once=settings.jobs_per_worker,
-                jobs=performer.job_ids(),
+                jobs=activity.job_ids(),
                 loaded_models=pipeline.loaded_models(),
                 rss_bytes=rss_bytes(),
                 gpu=gpu(pipeline.device.name),

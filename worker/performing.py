@@ -2,39 +2,43 @@
 
 import logging
 import tempfile
-import threading
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from jobs.attempt import Outcome, new_lease
 from jobs.batch_endings import BatchEndings
 from jobs.dispatch import Dispatch
 from jobs.errors import (
+    HandedBack,
     IllegalMove,
     JobNotFound,
     JobPurged,
     LeaseLost,
-    MediaError,
-    ServiceError,
-    Unavailable,
 )
 from jobs.files import JobFiles
 from jobs.heard import Heard
-from jobs.job import MAX_ATTEMPTS, Failure, Job, Outcome, new_lease
-from jobs.leases import Leases
+from jobs.job import Job
+from jobs.leases import Claim, Leases
 from jobs.ledger import bring_up_to_date
 from jobs.options import TranscriptionOptions
 from jobs.stages import Stage
 from jobs.store import JobStore
+from pipeline.awaiting import awaited
 from pipeline.progress import OnDecoded, OnHeard, OnProgress
 from transcript.renderings import render, rendering_of
 from transcript.transcript import Transcript
+from worker.activity import Activity
+from worker.drain import Drain
+from worker.ending import Change, ending_of
+from worker.exclusion import Exclusion
 from worker.heartbeat import Heartbeat
 from worker.media_fetching import MediaFetcher
+from worker.patience import patiently
 from worker.reporting import HeardReporter, ProgressReporter
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 15.0  # between two attempts, when something the job needs is away
 STORED = ("json", "srt", "vtt", "txt", "tsv")  # every other format is rendered when it is fetched
 
 
@@ -47,6 +51,7 @@ class Transcribe(Protocol):
         options: TranscriptionOptions,
         on_progress: OnProgress,
         *,
+        batch_share: float,
         on_decoded: OnDecoded,
         on_heard: OnHeard,
     ) -> Transcript:
@@ -67,7 +72,11 @@ class Performer:
         fetcher: MediaFetcher,
         heard: Heard,
         transcribe: Transcribe,
+        activity: Activity,
+        drain: Drain,
         worker: str,
+        process: str,
+        jobs_at_once: int,
         work_dir: Path,
     ) -> None:
         self._store = store
@@ -80,68 +89,75 @@ class Performer:
         self._transcribe = transcribe
         self._worker = worker
         self._work_dir = work_dir
-        self._lock = threading.Lock()
-        self._working_on: set[str] = set()
-
-    def job_ids(self) -> tuple[str, ...]:
-        """Return the jobs in work at this moment."""
-        with self._lock:
-            return tuple(sorted(self._working_on))
+        self._activity = activity
+        self._drain = drain
+        self._process = process
+        self._jobs_at_once = jobs_at_once
+        self._exclusion = Exclusion()
 
     def perform(self, job_id: str) -> Job | None:
-        """Run a job if it is to be had; return it as it ended, None if there was nothing to do.
+        """Run a job if it is to be had; return it as it stands then, None if nothing was done.
 
         Raises:
             Unavailable: Redis is away and nothing could be recorded; the lease runs out and the
                 housekeeper queues the job again.
         """
-        lease = new_lease(self._worker)
         try:
-            claim = self._leases.claim(job_id, lease)
+            with self._exclusion.shared(self._drain.must_not_have_begun):
+                claim = self._claim(job_id, is_alone=self._jobs_at_once == 1)
+                if not claim.must_be_alone:
+                    return self._performed(claim)
+            log.info("runs alone, as its last process died", extra={"job_id": job_id})
+            with self._exclusion.alone(self._drain.must_not_have_begun):
+                return self._performed(self._claim(job_id, is_alone=True))
+        except HandedBack:
+            log.info("not begun: the worker ends", extra={"job_id": job_id})
         except (JobNotFound, JobPurged):
             log.info("nothing to do: deleted", extra={"job_id": job_id})
-            return None
+        return None
+
+    def _claim(self, job_id: str, *, is_alone: bool) -> Claim:
+        self._drain.must_not_have_begun()
+        lease = new_lease(self._worker, process=self._process, is_alone=is_alone)
+        return self._leases.claim(job_id, lease)
+
+    def _performed(self, claim: Claim) -> Job | None:
         job = claim.job
         self._dispatch.feed(job.options.priority, job.owner)  # its owner's next one
-        if not claim.is_mine:
-            log.info("nothing to do: over, or in other hands", extra={"job_id": job_id})
+        if not claim.is_mine or job.lease is None:
+            log.info("nothing to do: over, or in other hands", extra={"job_id": job.id})
             return None
-        with self._lock:
-            self._working_on.add(job_id)
         try:
-            ended = self._attempt(job, lease.token)
-            self._batch_endings.settle(ended.batch_id)
-            return ended
+            with self._activity.of(job.id):
+                ended = self._attempt(job, job.lease.token)
         except JobPurged:
             self._files.purge(job)  # what was stored after the purge looked
-        except (LeaseLost, IllegalMove, JobNotFound) as error:
-            log.info("attempt given up: %s", error, extra={"job_id": job_id})
-        finally:
-            with self._lock:
-                self._working_on.discard(job_id)
+        except (LeaseLost, IllegalMove, JobNotFound, HandedBack) as error:
+            log.info("attempt given up: %s", error, extra={"job_id": job.id})
+        else:
+            log.info("job %s", ended.status, extra={"job_id": job.id})
+            if not ended.status.is_final:
+                self._dispatch.feed(ended.options.priority, ended.owner)
+                return ended
+            bring_up_to_date(self._files, ended)
+            self._batch_endings.settle(ended.batch_id)
+            return ended
         return None
 
     def _attempt(self, job: Job, token: str) -> Job:
         with Heartbeat(self._leases, job.id, token) as heartbeat:
-            report = ProgressReporter(self._store, heartbeat, job.id, token)
+            report = ProgressReporter(
+                self._store, heartbeat, self._drain, self._activity, job.id, token
+            )
+            change: Change
             try:
                 outcome = self._run(job, token, report)
-                ended = self._store.update(job.id, lambda now: now.succeeded(token, outcome))
+                change = partial(Job.succeeded, token=token, outcome=outcome)
             except (LeaseLost, IllegalMove, JobNotFound, JobPurged):
                 raise
-            except Unavailable as error:
-                return self._unavailable(job, token, error, report.stage)
-            except MediaError as error:
-                failure = Failure(code=error.code, message=error.message, stage=report.stage)
-                ended = self._store.update(job.id, lambda now: now.failed(failure, token=token))
-            except Exception:
-                # Anything else is a bug of ours: all of it into the log, nothing of it outside.
-                log.exception("job failed", extra={"job_id": job.id})
-                failure = _internal(job, report.stage)
-                ended = self._store.update(job.id, lambda now: now.failed(failure, token=token))
-        log.info("job %s", ended.status, extra={"job_id": job.id})
-        bring_up_to_date(self._files, ended)
-        return ended
+            except Exception as error:  # noqa: BLE001  # what it means is said there
+                change = ending_of(error, job, token, report.stage)
+            return patiently(lambda: self._store.update(job.id, change), report.go_on)
 
     def _run(self, job: Job, token: str, report: ProgressReporter) -> Outcome:
         with tempfile.TemporaryDirectory(prefix=f"{job.id}-", dir=self._work_dir) as directory:
@@ -149,44 +165,30 @@ class Performer:
             heard = HeardReporter(self._heard, job.id, job.attempt)
             heard.begin()
             report(Stage.FETCH, 0.0)
-            self._fetcher.fetch(job, token, media, report)
+            patiently(lambda: self._fetcher.fetch(job, token, media, report), report.go_on)
             transcript = self._transcribe(
                 media,
                 job.options,
                 report,
+                batch_share=job.batch_share,
                 on_decoded=report.decoded,
                 on_heard=heard,
             )
-        report(Stage.STORE, 0.0)
-        for name in STORED:
+        self._keep(job.id, token, transcript, report)
+        return Outcome.of(transcript, stages=report.stages())
+
+    def _keep(
+        self, job_id: str, token: str, transcript: Transcript, report: ProgressReporter
+    ) -> None:
+        for number, name in enumerate(STORED):
+            report(Stage.STORE, number / len(STORED))
             rendering = rendering_of(name)
-            self._files.put_transcript(
-                job.id,
+            put = partial(
+                self._files.put_transcript,
+                job_id,
                 token,
                 suffix=rendering.suffix,
                 content=render(transcript, name),
                 media_type=rendering.media_type,
             )
-        return Outcome.of(transcript, stages=report.stages())
-
-    def _unavailable(self, job: Job, token: str, error: ServiceError, stage: Stage | None) -> Job:
-        """Leave the job to a later attempt; after the last one, let it fail.
-
-        Meanwhile it pauses, so that what is away can come back.
-        """
-        log.warning("attempt %d: %s", job.attempt, error, extra={"job_id": job.id})
-        if job.attempt < MAX_ATTEMPTS:
-            return self._store.update(
-                job.id, lambda now: now.put_back(token=token, pause_seconds=RETRY_SECONDS)
-            )
-        failure = Failure(code=error.code, message=error.message, stage=stage, retryable=True)
-        return self._store.update(job.id, lambda now: now.failed(failure, token=token))
-
-
-def _internal(job: Job, stage: Stage | None) -> Failure:
-    return Failure(
-        code="internal",
-        message=f"a fault of this service; its log says more under job {job.id}",
-        stage=stage,
-        retryable=True,
-    )
+            patiently(partial(awaited, put, report.go_on, name="store"), report.go_on)

@@ -5,12 +5,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from jobs.attempt import StageSeconds
 from jobs.errors import StoreUnavailable
 from jobs.heard import Heard, HeardSegment
-from jobs.job import StageSeconds
 from jobs.stages import Stage
 from jobs.store import JobStore
 from pipeline.progress import HeardText
+from worker.activity import Activity
+from worker.drain import Drain
 from worker.heartbeat import Heartbeat
 
 WRITE_SECONDS = 0.5  # at most two writes per second and job
@@ -25,14 +27,25 @@ class ProgressReporter:
     one raise (IllegalMove, JobPurged, LeaseLost), which unwinds the pipeline and frees the worker.
     """
 
-    def __init__(self, store: JobStore, heartbeat: Heartbeat, job_id: str, token: str) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        heartbeat: Heartbeat,
+        drain: Drain,
+        activity: Activity,
+        job_id: str,
+        token: str,
+    ) -> None:
         self._store = store
         self._heartbeat = heartbeat
+        self._drain = drain
+        self._activity = activity
         self._job_id = job_id
         self._token = token
         self._written = 0.0  # monotonic second of the last write
         self._seconds: dict[Stage, float] = {}
         self._stage: Stage | None = None
+        self._fraction = 0.0
         self._since = time.monotonic()
 
     def __call__(self, stage: Stage, fraction: float) -> None:
@@ -40,10 +53,21 @@ class ProgressReporter:
         now = time.monotonic()
         if stage is not self._stage:
             self._turn_to(stage, now)
+        self._fraction = fraction
+        self._activity.note(self._job_id, stage, fraction)
         self._heartbeat.check()
+        self._drain.check()
         if now - self._written < WRITE_SECONDS:
             return
         self._written = now
+        self._write(stage, fraction)
+
+    def go_on(self) -> None:
+        """Say once more where the job is; what makes no progress asks so whether to go on."""
+        if self._stage is not None:
+            self(self._stage, self._fraction)
+
+    def _write(self, stage: Stage, fraction: float) -> None:
         try:
             self._store.update(
                 self._job_id, lambda job: job.progressed(self._token, stage, fraction)

@@ -3,6 +3,7 @@
 import socket
 import tempfile
 from pathlib import Path
+from secrets import token_hex
 
 from pydantic import Field
 
@@ -19,6 +20,12 @@ class WorkerSettings(StoreSettings):
     max_file_size_mb: int = Field(default=4096, ge=1)  # MiB of media fetched from elsewhere
     fetch_timeout_seconds: float = Field(default=3600, ge=1)  # for one file of `source`
     allow_private_addresses: bool = False  # True: source.url may name machines of this network
+
+    # Seconds that jobs have to end after SIGTERM; then they are handed back, at no cost to them.
+    drain_seconds: float = Field(default=20, ge=0, le=24 * 3600)
+    # Seconds without any progress after which a job's process is ended; it is tried once more.
+    stall_seconds: float = Field(default=900, ge=10, le=24 * 3600)
+    worker_process: str = Field(default_factory=lambda: token_hex(8))  # the launcher's choice
 
     def name(self, device: str) -> str:
         """Return what this process is called; Celery wants it unique."""

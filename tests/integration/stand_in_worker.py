@@ -33,12 +33,16 @@ from jobs.store import JobStore
 from jobs.workers import WorkerRegistry, WorkerStatus
 from pipeline.progress import HeardText, OnDecoded, OnHeard, OnProgress
 from transcript.transcript import Segment, Transcript, Word
+from worker.activity import Activity
 from worker.consuming import consume_jobs
+from worker.drain import Drain
 from worker.media_fetching import MediaFetcher
 from worker.memory import rss_bytes
 from worker.performing import Performer
 from worker.presence import present
 from worker.settings import WorkerSettings
+
+JOBS_AT_ONCE = int(os.environ.get("JOBS_PER_WORKER", "2"))
 
 
 def transcribe(
@@ -46,6 +50,7 @@ def transcribe(
     options: TranscriptionOptions,
     on_progress: OnProgress,
     *,
+    batch_share: float,
     on_decoded: OnDecoded,
     on_heard: OnHeard,
 ) -> Transcript:
@@ -98,6 +103,7 @@ def main() -> None:
     store = JobStore(client)
     files = JobFiles(s3.connect(settings), settings.s3_bucket)
     celery = broker.connect(settings)
+    activity = Activity()
     performer = Performer(
         store=store,
         leases=Leases(client, store),
@@ -115,7 +121,11 @@ def main() -> None:
         ),
         heard=Heard(client),
         transcribe=transcribe,
+        activity=activity,
+        drain=Drain(settings.drain_seconds),
         worker=name,
+        process=settings.worker_process,
+        jobs_at_once=JOBS_AT_ONCE,
         work_dir=settings.work_dir,
     )
     started_at = datetime.now(UTC)
@@ -126,12 +136,12 @@ def main() -> None:
             device="cpu",
             compute_type="none",
             started_at=started_at,
-            jobs_at_once=2,
-            jobs=performer.job_ids(),
+            jobs_at_once=JOBS_AT_ONCE,
+            jobs=activity.job_ids(),
             rss_bytes=rss_bytes(),
         ),
     ):
-        consume_jobs(celery, performer.perform, name=name, jobs_at_once=2)
+        consume_jobs(celery, performer.perform, name=name, jobs_at_once=JOBS_AT_ONCE)
 
 
 if __name__ == "__main__":

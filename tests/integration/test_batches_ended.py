@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from jobs import s3_client as s3
+from jobs.attempt import Lease, Outcome
 from jobs.batch import Batch
 from jobs.batch_endings import BatchEndings
 from jobs.batch_records import OPEN
@@ -17,7 +18,7 @@ from jobs.batch_work import BatchWork, batch_work
 from jobs.batches import Batches
 from jobs.errors import BatchPurged
 from jobs.files import JobFiles
-from jobs.job import Job, Lease, Outcome
+from jobs.job import Job
 from jobs.leases import Leases
 from jobs.options import Priority
 from jobs.outbox import OUTBOX

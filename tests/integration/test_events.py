@@ -1,6 +1,7 @@
 """Watching a job, as a browser's EventSource does."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -9,8 +10,9 @@ import redis
 from httpx2 import ServerSentEvent
 
 from deploy.local.processes import Process
+from jobs.attempt import Lease
 from jobs.heard import Heard, HeardSegment
-from jobs.job import Job, Lease
+from jobs.job import Job
 from jobs.leases import Leases
 from jobs.store import JobStore
 from tests.events_read import names, read, texts, told, until, watching
@@ -142,7 +144,7 @@ def test_a_new_attempt_is_told_from_its_beginning(
     with watching(str(api.base_url), running.id) as events:
         hear(heard, running, "one two three")
         last = until(events, "segment", text=" three")[-1]
-        store.update(running.id, Job.put_back)
+        store.update(running.id, partial(Job.put_back, costs_attempt=True))
         until(events, "status", status="queued", attempt=1)
         again = leases.claim(running.id, LEASE).job
         until(events, "status", status="running", attempt=2)

@@ -14,7 +14,8 @@ from deploy.local.processes import Process
 from deploy.local.servers import Valkey, free_ports, is_listening
 from deploy.local.stack import Stack
 from jobs import redis_client
-from jobs.job import Job, Lease
+from jobs.attempt import Lease
+from jobs.job import Job
 from jobs.leases import Leases
 from jobs.store import JobStore
 from tests.events_read import names, told, until, watching

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import redis
 
+from jobs.attempt import MAX_ATTEMPTS, Failure, Outcome, new_lease
 from jobs.errors import QueueFull
 from jobs.figures import DayOfUse, Figures, QueueFigures
 from jobs.indexes import LEASES
-from jobs.job import MAX_ATTEMPTS, Failure, Job, Media, Outcome, new_lease
+from jobs.job import Job, Media
 from jobs.leases import Leases
 from jobs.options import Priority
 from jobs.source import UrlSource

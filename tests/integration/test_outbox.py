@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from jobs import outbox
-from jobs.job import Job, Lease, Outcome
+from jobs.attempt import Lease, Outcome
+from jobs.job import Job
 from jobs.leases import Leases
 from jobs.options import JobOptions
 from jobs.outbox import OUTBOX, OUTBOX_DROPPED, endpoints_key

@@ -26,7 +26,7 @@ from worker.housekeeper import Housekeeper
 from worker.performing import STORED
 
 Ended = Callable[..., dict[str, Any]]
-StartWorker = Callable[[], Process]
+StartWorker = Callable[..., Process]
 Submit = Callable[..., dict[str, Any]]
 
 
@@ -137,7 +137,7 @@ def test_a_job_whose_worker_was_killed_is_done_by_the_next_one(
     store: JobStore,
     housekeeper: Housekeeper,
 ) -> None:
-    first = start_worker()
+    first = start_worker(JOBS_PER_WORKER="1")
     job_id = submit({"seconds": 20})["id"]
     _wait_for(lambda: store.get(job_id).status is JobStatus.RUNNING)
     first.kill()
@@ -160,7 +160,7 @@ def test_media_that_kills_its_worker_is_given_up_after_three_attempts(
 ) -> None:
     job_id = submit({"die": True})["id"]
     for attempt in (1, 2, 3):
-        worker = start_worker()
+        worker = start_worker(JOBS_PER_WORKER="1")
         _wait_for(partial(_is_at, store, job_id, attempt))
         _wait_for(partial(_is_gone, worker))
         valkey.zadd(LEASES, {job_id: 1})
@@ -169,7 +169,9 @@ def test_media_that_kills_its_worker_is_given_up_after_three_attempts(
     job = ended(job_id)
 
     assert job["error"]["code"] == "attempts_exhausted"
+    assert "death of its worker" in job["error"]["message"]
     assert job["attempt"] == 3
+    assert [each["code"] for each in job["setbacks"]] == ["crashed"] * 3
 
 
 def test_a_message_that_got_lost_is_sent_again(

@@ -2,10 +2,11 @@ import threading
 
 import pytest
 
+from jobs.attempt import MAX_ATTEMPTS, new_lease
 from jobs.errors import IllegalMove, JobNotFound, JobPurged, LeaseLost, StoreUnavailable
 from jobs.figures import Figures
 from jobs.indexes import LEASES
-from jobs.job import MAX_ATTEMPTS, Job, new_lease
+from jobs.job import Job
 from jobs.leases import Leases
 from jobs.listing import JobFilter, JobList
 from jobs.options import JobOptions, Priority

@@ -7,9 +7,10 @@ import pytest
 import redis
 
 from jobs import queue as broker
+from jobs.attempt import Lease, new_lease
 from jobs.dispatch import Dispatch, job_dispatch
 from jobs.figures import Figures
-from jobs.job import Job, Lease, new_lease
+from jobs.job import Job
 from jobs.lanes import JOBS_WINDOW, Lanes
 from jobs.leases import Leases
 from jobs.options import JobOptions, Priority

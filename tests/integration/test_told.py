@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import redis
 
 from api.told import PROGRESS_SECONDS, Told, done_id
+from jobs.attempt import Lease, Outcome
 from jobs.figures import Figures
 from jobs.heard import PORTION, Heard, HeardSegment
-from jobs.job import Job, Lease, Outcome
+from jobs.job import Job
 from jobs.leases import Leases
 from jobs.stages import Stage
 from jobs.store import JobStore
@@ -90,8 +92,8 @@ def test_status_is_told_for_each_change_of_status_stage_and_attempt(fresh: Told,
     states = [
         running,
         running.progressed("t", Stage.FETCH, 0.0),
-        running.put_back(token="t"),
-        running.put_back(token="t").claimed(LEASE),
+        running.put_back(token="t", costs_attempt=True),
+        running.put_back(token="t", costs_attempt=True).claimed(LEASE),
     ]
 
     found = [read(fresh.news(state)) for state in states]
@@ -170,7 +172,7 @@ def test_a_later_attempt_begins_the_text_anew(
 ) -> None:
     hear(heard, running, "one two three")
     before = read(fresh.news(running))
-    again = claimed(store.update(running.id, Job.put_back), leases)
+    again = claimed(store.update(running.id, partial(Job.put_back, costs_attempt=True)), leases)
 
     left_by_the_first = [read(fresh.news(again)), read(told_up_to("").news(again))]
     heard.clear(again.id)
@@ -204,14 +206,14 @@ def test_text_of_an_attempt_that_the_record_does_not_show_yet_waits_for_it(
     hear(heard, running, "early", attempt=2)
 
     assert texts(read(fresh.news(running))) == ""
-    later = running.put_back(token="t").claimed(LEASE)
+    later = running.put_back(token="t", costs_attempt=True).claimed(LEASE)
     assert texts(read(fresh.news(later))) == " early"
 
 
 def test_what_a_dead_attempt_still_says_is_left_out(
     fresh: Told, running: Job, heard: Heard
 ) -> None:
-    second = running.put_back(token="t").claimed(LEASE)
+    second = running.put_back(token="t", costs_attempt=True).claimed(LEASE)
     hear(heard, second, "one")
     hear(heard, second, "zombie", attempt=1)
     hear(heard, second, "two", first=1)

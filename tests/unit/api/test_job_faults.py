@@ -3,7 +3,8 @@
 import pytest
 
 from api.job_faults import PERMANENT_WORDS, fault_of
-from jobs.job import Failure, Job, new_lease
+from jobs.attempt import Failure, new_lease
+from jobs.job import Job
 from tests.jobs_made import a_job
 
 

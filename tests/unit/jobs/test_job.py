@@ -3,9 +3,10 @@ from itertools import product
 
 import pytest
 
+from jobs.attempt import Failure, Outcome, new_lease
 from jobs.errors import IllegalMove, LeaseLost
 from jobs.ids import first_id_at, new_id
-from jobs.job import Failure, Job, Media, Outcome, new_lease
+from jobs.job import Job, Media
 from jobs.options import JobOptions
 from jobs.source import UrlSource
 from jobs.stages import Stage
@@ -90,8 +91,8 @@ def test_progress_rises_through_the_stages_and_never_falls() -> None:
 def test_a_job_that_is_handed_back_may_keep_its_attempt() -> None:
     job, token = running()
 
-    assert job.put_back(token=token).attempt == 1
-    assert job.put_back(token=token, costs_attempt=False).attempt == 0
+    assert job.put_back(token=token, costs_attempt=True).attempt == 1
+    assert job.put_back(token=token).attempt == 0
 
 
 def test_ids_sort_by_time_and_never_repeat() -> None:
