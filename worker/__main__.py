@@ -1,10 +1,15 @@
-"""Start a worker, the housekeeper or the courier: `python -m worker [housekeeper | courier]`."""
+"""Start a worker, the housekeeper or the courier: `python -m worker [housekeeper | courier]`.
+
+A worker is a launcher, and below it one process (`work`) for each GPU.
+"""
 
 import argparse
+import os
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -35,18 +40,45 @@ from jobs.workers import WorkerRegistry, WorkerStatus
 from worker.settings import WorkerSettings
 
 
+def launch(command: Sequence[str] = (sys.executable, "-m", "worker", "work")) -> None:
+    """Keep a process for each GPU alive until told to stop."""
+    from worker.bereaved import Bereaved
+    from worker.gpus import places
+    from worker.launcher import Launcher
+
+    settings = load_settings(WorkerSettings)
+    client = redis_client.connect(settings.redis_url.get_secret_value())
+    store = JobStore(client, retention_days=settings.retention_days)
+    dispatch = job_dispatch(client, JobQueue(broker.connect(settings), client))
+    found = places(settings.gpus, device=settings.device)
+    sys.exit(
+        Launcher(
+            [place for place in found for _ in range(settings.workers_per_gpu)],
+            command,
+            worker_name=settings.worker_name,
+            bereaved=Bereaved(store, Leases(client, store), dispatch),
+            drain_seconds=settings.drain_seconds,
+            stall_seconds=settings.stall_seconds,
+            most_memory_bytes=settings.worker_memory_mb * 1024**2 or None,
+        ).run()
+    )
+
+
 def work() -> None:
     """Perform jobs until told to stop."""
     from pipeline.device import DeviceMissing
     from pipeline.pipeline import Pipeline
     from pipeline.settings import PipelineSettings
     from worker.activity import Activity
+    from worker.bereaved import Bereaved
     from worker.consuming import consume_jobs
     from worker.drain import Drain
+    from worker.last_resort import end_in_time
     from worker.media_fetching import MediaFetcher
     from worker.memory import gpu, rss_bytes
     from worker.performing import Performer
     from worker.presence import present
+    from worker.watching import watched
     from worker.work_folder import work_folder
 
     settings = load_settings(WorkerSettings)
@@ -56,17 +88,20 @@ def work() -> None:
             pipeline = Pipeline(of_pipeline)
             pipeline.warm_up()  # before it is listed: a listed worker answers at once
         except (DeviceMissing, ModelUnavailable) as error:
-            sys.exit(f"worker: {error}")
+            sys.stderr.write(f"worker: {error}\n")
+            # What is missing now may come; a device will not.
+            sys.exit(1 if isinstance(error, ModelUnavailable) else os.EX_CONFIG)
         name = settings.name(pipeline.device.name)
         client = redis_client.connect(settings.redis_url.get_secret_value())
         store = JobStore(client, retention_days=settings.retention_days)
         files = JobFiles(s3.connect(settings), settings.s3_bucket)
         celery = broker.connect(settings)
-        activity = Activity()
+        activity, drain = Activity(), Drain(settings.drain_seconds)
+        leases, dispatch = Leases(client, store), job_dispatch(client, JobQueue(celery, client))
         performer = Performer(
             store=store,
-            leases=Leases(client, store),
-            dispatch=job_dispatch(client, JobQueue(celery, client)),
+            leases=leases,
+            dispatch=dispatch,
             batch_endings=BatchEndings(client, store),
             files=files,
             fetcher=MediaFetcher(
@@ -79,7 +114,7 @@ def work() -> None:
             heard=Heard(client),
             transcribe=pipeline.run,
             activity=activity,
-            drain=Drain(settings.drain_seconds),
+            drain=drain,
             worker=name,
             process=settings.worker_process,
             jobs_at_once=settings.jobs_per_worker,
@@ -100,12 +135,15 @@ def work() -> None:
                 gpu=gpu(pipeline.device.name),
             )
 
-        with present(WorkerRegistry(client), status):
+        bereaved = Bereaved(store, leases, dispatch)
+        end_in_time(drain, partial(bereaved.put_back, settings.worker_process, None))
+        with present(WorkerRegistry(client), status), watched(activity):
             consume_jobs(
                 celery,
                 performer.perform,
                 name=name,
                 jobs_at_once=settings.jobs_per_worker,
+                drain=drain,
             )
 
 
@@ -178,13 +216,13 @@ def deliver() -> None:
         rounds.join()
 
 
-_ROLES = {"work": work, "housekeeper": keep_house, "courier": deliver}
+_ROLES = {"launch": launch, "work": work, "housekeeper": keep_house, "courier": deliver}
 
 
 def main() -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
-    parser.add_argument("role", nargs="?", choices=tuple(_ROLES), default="work")
+    parser.add_argument("role", nargs="?", choices=tuple(_ROLES), default="launch")
     role = parser.parse_args().role
     configure_logging()
     _ROLES[role]()

@@ -7,7 +7,7 @@ because a courier only waits for others.
 import logging
 from collections.abc import Callable, Sequence
 
-from celery import Celery
+from celery import Celery, signals
 
 from jobs.delivery import Delivery, DeliveryStatus
 from jobs.errors import ServiceError, Unavailable
@@ -15,6 +15,7 @@ from jobs.job import Job
 from jobs.options import Priority
 from jobs.queue import DELIVER, TASK, WEBHOOKS
 from jobs.status import JobStatus
+from worker.drain import Drain
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +33,19 @@ class DeliveryFailed(ServiceError):
 
 
 def consume_jobs(
-    celery: Celery, perform: Callable[[str], Job | None], *, name: str, jobs_at_once: int
+    celery: Celery,
+    perform: Callable[[str], Job | None],
+    *,
+    name: str,
+    jobs_at_once: int,
+    drain: Drain,
 ) -> None:
-    """Perform jobs until told to stop; SIGTERM lets those that run end first."""
+    """Perform jobs until told to stop; how long those that run have then is up to `drain`."""
+
+    def begin(**_: object) -> None:
+        drain.begin()
+
+    signals.worker_shutting_down.connect(begin, weak=False)  # with each SIGTERM
 
     @celery.task(name=TASK, throws=(JobFailed,))
     def transcribe(job_id: str) -> None:

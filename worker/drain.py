@@ -1,6 +1,5 @@
 """Let a worker that is told to end finish what it can, and hand back the rest."""
 
-import threading
 import time
 
 from jobs.errors import HandedBack
@@ -15,7 +14,6 @@ class Drain:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._lock = threading.Lock()
         self._deadline: float | None = None  # monotonic second; None: nobody said anything
 
     @property
@@ -24,15 +22,20 @@ class Drain:
         return self._deadline is not None
 
     def begin(self) -> None:
-        """Begin nothing new and finish what ends in time; told again, hand all back at once."""
-        with self._lock:
-            is_first = self._deadline is None
-            self._deadline = time.monotonic() + (self._seconds if is_first else 0.0)
+        """Begin nothing new and finish what ends in time; told again, hand all back at once.
+
+        Called by signal handlers, so it takes no lock.
+        """
+        is_first = self._deadline is None
+        self._deadline = time.monotonic() + (self._seconds if is_first else 0.0)
+
+    def overdue_seconds(self) -> float:
+        """Return for how long jobs should have been handed back; negative: they have time."""
+        return float("-inf") if self._deadline is None else time.monotonic() - self._deadline
 
     def check(self) -> None:
         """Raise HandedBack once the time of jobs that run is over."""
-        deadline = self._deadline
-        if deadline is not None and time.monotonic() >= deadline:
+        if self.overdue_seconds() >= 0:
             msg = "the worker ends; another one does the job"
             raise HandedBack(msg)
 

@@ -7,15 +7,17 @@ from typing import Literal
 
 from jobs.workers import Gpu
 
-_STATM = Path("/proc/self/statm")
-
 log = logging.getLogger(__name__)
 
 
-def rss_bytes() -> int | None:
-    """Return how much of this machine's memory the process holds now; None where Linux is not."""
+def rss_bytes(pid: int | None = None) -> int | None:
+    """Return how much of this machine's memory a process holds now; None where Linux is not.
+
+    Args:
+        pid: of the process; None: this one.
+    """
     try:
-        resident_pages = int(_STATM.read_text().split()[1])
+        resident_pages = int(Path(f"/proc/{pid or 'self'}/statm").read_text().split()[1])
     except OSError:
         return None
     return resident_pages * resource.getpagesize()

@@ -4,6 +4,7 @@ import socket
 import tempfile
 from pathlib import Path
 from secrets import token_hex
+from typing import Literal
 
 from pydantic import Field
 
@@ -13,6 +14,11 @@ from jobs.settings import StoreSettings
 class WorkerSettings(StoreSettings):
     """Decisions about one worker process; the pipeline's own are in `pipeline/settings.py`."""
 
+    # Where jobs run: auto, cpu, or indices or UUIDs of GPUs, comma-separated; a process for each.
+    gpus: str = Field(default="auto", pattern=r"^(auto|cpu|[\w:./-]+(\s*,\s*[\w:./-]+)*)$")
+    workers_per_gpu: int = Field(default=1, ge=1, le=16)  # processes, each with its own models
+    device: Literal["cpu", "cuda"] | None = None  # cpu: no process has a GPU
+    worker_memory_mb: int = Field(default=0, ge=0)  # MiB; a process that holds more is ended; 0: no
     jobs_per_worker: int = Field(default=1, ge=1, le=64)  # at once, on one copy of the models
     worker_name: str | None = None  # in Flower and in records; None: <device>@<host>
     work_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))  # media in work

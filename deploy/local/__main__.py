@@ -52,7 +52,7 @@ def down() -> int:
     processes, _ = kept_processes(UP)
     _say("stopping; SeaweedFS takes up to half a minute …")
     for process in reversed(processes):
-        process.stop()
+        process.stop(within_seconds=45)  # a worker finishes or hands back its jobs first
     _say(f"stopped {len(processes)} processes" if processes else "nothing was running")
     return 0
 

@@ -110,8 +110,18 @@ class Stack:
     def start_servers(self) -> None:
         """Start Valkey and SeaweedFS, and make the bucket."""
         self._claim_ports(self.ports.valkey, self.ports.s3)
-        self.start("valkey", self.valkey.command(), ready=self._valkey_answers, seconds=20)
-        self.start("seaweedfs", self.seaweedfs.command(), ready=self._bucket_is_there, seconds=60)
+        self.start_valkey()
+        self.start_seaweedfs()
+
+    def start_valkey(self) -> Process:
+        """Start Valkey, with what an earlier run of it has written."""
+        return self.start("valkey", self.valkey.command(), ready=self._valkey_answers, seconds=20)
+
+    def start_seaweedfs(self) -> Process:
+        """Start SeaweedFS, with what an earlier run of it has written, and make the bucket."""
+        return self.start(
+            "seaweedfs", self.seaweedfs.command(), ready=self._bucket_is_there, seconds=60
+        )
 
     def start_programs(self, *, with_flower: bool, with_courier: bool = True) -> None:
         """Start the worker, its company and the API; ready means that a job would run."""
@@ -140,6 +150,11 @@ class Stack:
             seconds=60,
             variables=variables,
         )
+
+    def forget_dead(self) -> None:
+        """Keep no account of processes that are gone."""
+        self.processes = [process for process in self.processes if process.is_alive()]
+        self._write_processes()
 
     def stop(self) -> None:
         """Stop all that was started, in the reverse order: the servers last."""

@@ -1,17 +1,24 @@
 """A real worker whose pipeline does what the media says, for tests of everything else.
 
-The media is JSON: {"seconds": 0.5, "say": "hello", "fail": "corrupt", "die": true}. What it calls
-"transcript" takes the place of the transcript's own fields: {"transcript": {"language": "de"}}.
+The media is JSON: {"seconds": 0.5, "say": "hello", "fail": "corrupt", "die": true}. Evil words are
+"die", "segfault", "hang" (seconds) and "eat" (MiB), with "evil_once" (a path) only in the first
+attempt. With "nonce" no two attempts have the same transcript. What it calls "transcript" takes
+the place of the transcript's own fields: {"transcript": {"language": "de"}}.
 """
 
+import ctypes
 import json
 import os
+import resource
+import secrets
 import signal
 import socket
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from jobs import queue as broker
 from jobs import redis_client
@@ -19,7 +26,7 @@ from jobs import s3_client as s3
 from jobs.batch_endings import BatchEndings
 from jobs.connections import look_up
 from jobs.dispatch import job_dispatch
-from jobs.errors import CorruptMedia, ModelUnavailable, UnsupportedMedia
+from jobs.errors import CorruptMedia, ModelUnavailable, OutOfMemory, UnsupportedMedia
 from jobs.files import JobFiles
 from jobs.heard import Heard
 from jobs.leases import Leases
@@ -34,15 +41,25 @@ from jobs.workers import WorkerRegistry, WorkerStatus
 from pipeline.progress import HeardText, OnDecoded, OnHeard, OnProgress
 from transcript.transcript import Segment, Transcript, Word
 from worker.activity import Activity
+from worker.bereaved import Bereaved
 from worker.consuming import consume_jobs
 from worker.drain import Drain
+from worker.last_resort import end_in_time
 from worker.media_fetching import MediaFetcher
 from worker.memory import rss_bytes
 from worker.performing import Performer
 from worker.presence import present
 from worker.settings import WorkerSettings
+from worker.watching import watched
 
 JOBS_AT_ONCE = int(os.environ.get("JOBS_PER_WORKER", "2"))
+
+
+_FAULTS = {
+    "corrupt": CorruptMedia("the script says so"),
+    "model": ModelUnavailable("the script says so"),
+    "bug": ZeroDivisionError("secret detail"),
+}
 
 
 def transcribe(
@@ -61,17 +78,10 @@ def transcribe(
         msg = "no script for the stand-in"
         raise UnsupportedMedia(msg) from error
     on_decoded(1.0, "script")
-    if script.get("die"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    if script.get("fail") == "corrupt":
-        msg = "the script says so"
-        raise CorruptMedia(msg)
-    if script.get("fail") == "model":
-        msg = "the script says so"
-        raise ModelUnavailable(msg)
-    if script.get("fail") == "bug":
-        msg = "secret detail"
-        raise ZeroDivisionError(msg)
+    if _is_evil_now(script):
+        _be_evil(script)
+    if script.get("fail"):
+        raise _FAULTS[script["fail"]]
     text = script.get("say", "hello")
     steps = max(1, int(script.get("seconds", 0) / 0.05))
     words = text.split()
@@ -80,11 +90,40 @@ def transcribe(
         if step < len(words):
             on_heard(HeardText(start=float(step), end=step + 1.0, text=f" {words[step]}"))
         time.sleep(script.get("seconds", 0) / steps)
+    if script.get("nonce"):
+        text = f"{text} {secrets.token_hex(4)}"
     word = Word(word=text, start=0.0, end=1.0, score=0.9, speaker="SPEAKER_00")
     segment = Segment(id=0, start=0.0, end=1.0, text=text, speaker="SPEAKER_00", words=(word,))
     found = Transcript(text=text, language="en", duration=1.0, segments=(segment,))
     changed = found.model_dump() | script.get("transcript", {})
     return Transcript.model_validate_json(json.dumps(changed))
+
+
+def _is_evil_now(script: dict[str, Any]) -> bool:
+    """Whether what is evil in a script happens; with `evil_once` only the first time."""
+    mark = script.get("evil_once")
+    if mark is None:
+        return True
+    if Path(mark).exists():
+        return False
+    Path(mark).touch()
+    return True
+
+
+def _be_evil(script: dict[str, Any]) -> None:
+    if script.get("die"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if script.get("segfault"):
+        ctypes.string_at(0)
+    if script.get("hang"):
+        until = time.monotonic() + script["hang"]
+        while time.monotonic() < until:  # deaf to everything, as native code is
+            time.sleep(0.1)
+    if script.get("eat"):
+        eaten = bytearray(script["eat"] * 1024**2)
+        eaten[:: resource.getpagesize()] = b"x" * len(eaten[:: resource.getpagesize()])
+        msg = "the script says so"
+        raise OutOfMemory(msg)
 
 
 def this_machine(host: str, port: int) -> Sequence[str]:
@@ -103,11 +142,12 @@ def main() -> None:
     store = JobStore(client)
     files = JobFiles(s3.connect(settings), settings.s3_bucket)
     celery = broker.connect(settings)
-    activity = Activity()
+    activity, drain = Activity(), Drain(settings.drain_seconds)
+    leases, dispatch = Leases(client, store), job_dispatch(client, JobQueue(celery, client))
     performer = Performer(
         store=store,
-        leases=Leases(client, store),
-        dispatch=job_dispatch(client, JobQueue(celery, client)),
+        leases=leases,
+        dispatch=dispatch,
         batch_endings=BatchEndings(client, store),
         files=files,
         fetcher=MediaFetcher(
@@ -122,14 +162,16 @@ def main() -> None:
         heard=Heard(client),
         transcribe=transcribe,
         activity=activity,
-        drain=Drain(settings.drain_seconds),
+        drain=drain,
         worker=name,
         process=settings.worker_process,
         jobs_at_once=JOBS_AT_ONCE,
         work_dir=settings.work_dir,
     )
     started_at = datetime.now(UTC)
-    with present(
+    bereaved = Bereaved(store, leases, dispatch)
+    end_in_time(drain, partial(bereaved.put_back, settings.worker_process, None))
+    listed = present(
         WorkerRegistry(client),
         lambda: WorkerStatus(
             name=name,
@@ -140,8 +182,9 @@ def main() -> None:
             jobs=activity.job_ids(),
             rss_bytes=rss_bytes(),
         ),
-    ):
-        consume_jobs(celery, performer.perform, name=name, jobs_at_once=JOBS_AT_ONCE)
+    )
+    with listed, watched(activity):
+        consume_jobs(celery, performer.perform, name=name, jobs_at_once=JOBS_AT_ONCE, drain=drain)
 
 
 if __name__ == "__main__":
