@@ -8,7 +8,7 @@ export DO
 export AUDIO # reaches the shell as it is, whatever characters a path has
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models demo up down logs keys check format test fuzz bench lock
+.PHONY: help setup models demo up down logs keys check format test fuzz chaos bench lock
 
 help: ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/	/' | expand -t 10
@@ -54,6 +54,9 @@ test: check models ## everything that needs no GPU, against real servers and rea
 fuzz: setup ## schemathesis over every route for some minutes; FUZZ_EXAMPLES=n each
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} $(PY) -m pytest -q -s --timeout 3700 \
 		tests/integration/test_contract.py -k no_call
+
+chaos: setup ## kills, outages and floods, and what was lost (nothing): CHAOS="--seed 7 --faults 300"
+	@$(PY) -m tests.chaos $(CHAOS)
 
 bench: models ## accuracy and seconds per stage, beside WhisperX as it comes; submissions
 	@$(PY) -m benchmarks.stages
