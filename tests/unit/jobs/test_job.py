@@ -3,7 +3,7 @@ from itertools import product
 
 import pytest
 
-from jobs.attempt import Failure, Outcome, new_lease
+from jobs.attempt import Failure, Outcome, SetbackCode, new_lease
 from jobs.errors import IllegalMove, LeaseLost
 from jobs.ids import first_id_at, new_id
 from jobs.job import Job, Media
@@ -154,3 +154,46 @@ def test_a_record_survives_its_way_through_json() -> None:
     ended = job.measured(token, seconds=30.0, codec="mp3").succeeded(token, OUTCOME)
 
     assert Job.model_validate_json(ended.model_dump_json(exclude_defaults=True)) == ended
+
+
+def died(job: Job, *, is_alone: bool, code: SetbackCode = SetbackCode.CRASHED) -> Job:
+    return job.claimed(new_lease("w", is_alone=is_alone)).set_back(code)
+
+
+def test_what_died_beside_others_is_suspected_and_pays_nothing() -> None:
+    job = died(a_job(), is_alone=False)
+
+    assert (job.status, job.attempt, job.must_be_alone) == (JobStatus.QUEUED, 0, True)
+    assert [each.code for each in job.setbacks] == [SetbackCode.CRASHED]
+
+
+def test_what_died_alone_three_times_is_given_up_with_the_last_reason() -> None:
+    job = a_job()
+    for _ in range(3):
+        job = died(job, is_alone=True)
+
+    assert job.failure is not None
+    assert job.failure.code == "attempts_exhausted"
+    assert "death of its worker" in job.failure.message
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [(SetbackCode.STALLED, "stalled"), (SetbackCode.OUT_OF_MEMORY, "out_of_memory")],
+)
+def test_what_stalls_or_has_no_memory_twice_fails_for_that(code: SetbackCode, name: str) -> None:
+    once = died(a_job(), is_alone=True, code=code)
+    other = died(once, is_alone=True)
+    twice = died(other, is_alone=True, code=code)
+
+    assert once.status is JobStatus.QUEUED
+    assert twice.failure is not None
+    assert twice.failure.code == name
+
+
+def test_a_retry_forgets_setbacks_and_suspicions() -> None:
+    job = died(a_job(), is_alone=False, code=SetbackCode.OUT_OF_MEMORY)
+
+    again = job.canceled().retried()
+
+    assert (again.setbacks, again.must_be_alone, again.batch_share) == ((), False, 1.0)
