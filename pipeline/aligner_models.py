@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from jobs.errors import ModelUnavailable
 from pipeline.catalog import catalog
+from pipeline.memory_faults import is_out_of_memory
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,6 +84,8 @@ def load_aligner(language: str, weights: Path, *, device: str) -> Aligner:
         *(OSError, EOFError, ValueError, KeyError, AttributeError),
         *(RuntimeError, UnpicklingError, SafetensorError),
     ) as error:
+        if is_out_of_memory(error):
+            raise
         msg = f"model {listed.name} in the cache is incomplete or broken: pull it again"
         raise ModelUnavailable(msg) from error
     network.model.to(device)

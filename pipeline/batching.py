@@ -30,5 +30,10 @@ def batches(windows: Sequence[Window], *, batch_size: int) -> Iterator[tuple[int
         yield from sorted(together, key=min)
 
 
+def reduced(batch_size: int, share: float) -> int:
+    """Return a share of a batch, of at least one."""
+    return max(1, int(batch_size * share))
+
+
 def _speech_seconds(window: Window) -> float:
     return sum(span.end - span.start for span in window.spans)

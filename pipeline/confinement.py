@@ -21,7 +21,7 @@ def confine(*, cpu_seconds: int, output_bytes: int, spare_files: int) -> None:
     """Limit this process, for good.
 
     Args:
-        cpu_seconds: after which the kernel kills it.
+        cpu_seconds: after which the kernel ends it, with SIGXCPU.
         output_bytes: how large a file it may write.
         spare_files: how many files it may open from now on.
     """
@@ -29,7 +29,8 @@ def confine(*, cpu_seconds: int, output_bytes: int, spare_files: int) -> None:
     os.close(free)
     _limit(resource.RLIMIT_NOFILE, free + spare_files)
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_CPU, cpu_seconds)
+    # The kernel's own SIGKILL, a while later, would look as if the machine had no memory left.
+    _limit(resource.RLIMIT_CPU, cpu_seconds, beyond=10)
     _limit(resource.RLIMIT_FSIZE, output_bytes)
     if sys.platform == "linux":  # elsewhere the address space cannot be limited
         _limit(resource.RLIMIT_AS, MEMORY_BYTES)
@@ -54,8 +55,10 @@ def _exit_at_end_of_input() -> None:
     os._exit(1)
 
 
-def _limit(what: int, value: int) -> None:
+def _limit(what: int, value: int, *, beyond: int = 0) -> None:
+    """Set a limit; `beyond` it, by so much, lies the one that cannot be raised again."""
+    hardest = value + beyond
     _, hard = resource.getrlimit(what)
     if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(what, (value, value))
+        hardest = min(hardest, hard)
+    resource.setrlimit(what, (min(value, hardest), hardest))

@@ -7,6 +7,7 @@ nothing else of ours: no path, no environment, no network.
 import logging
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from typing import IO
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import pipeline
-from jobs.errors import CorruptMedia
+from jobs.errors import CorruptMedia, OutOfMemory
 from jobs.stages import Stage
 from pipeline.clip import Clip
 from pipeline.decoder_report import Facts, Outcome
@@ -28,7 +29,7 @@ from pipeline.waveform import SAMPLE_RATE
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0  # how often progress is told, and a cancel noticed, while the child is silent
-START_SECONDS = 60.0  # for the child's imports, on a machine under load
+_LAST_SECONDS = 1.0  # from the end of the child's output to its own
 LINE_BYTES = 1 << 16  # more without a line break is no report
 # Appended to the child's path, so that it finds this package from any working directory and
 # nothing of ours can stand in for a module of the standard library.
@@ -104,6 +105,8 @@ class DecoderProcess:
 
         Raises:
             CorruptMedia: the child died of this file, or took longer than it may.
+            OutOfMemory: the kernel killed it. What a hostile file wants beyond the child's own
+                limit is not that: then it ends itself, and means an unreadable file.
             RuntimeError: the child did not even start.
         """
         deadline = time.monotonic() + self._timeout_seconds
@@ -144,9 +147,20 @@ class DecoderProcess:
                 if not block or len(pending) > LINE_BYTES:
                     return
 
+    def _status(self) -> int | None:
+        """Return how the child ended by itself; None: it had to be ended."""
+        try:
+            return self._process.wait(timeout=_LAST_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return None
+
     def _died(self, *, ready: bool) -> Report:
-        self._process.kill()
-        status = self._process.wait()
+        status = self._status()
+        if status == -signal.SIGKILL:  # of its own limits none ends it so, and nobody else does
+            msg = "the machine had no memory left for the decoder"
+            raise OutOfMemory(msg)
         self._words.seek(0)
         words = self._words.read()[-2000:].decode("utf-8", "replace")
         if not ready:

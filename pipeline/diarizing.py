@@ -3,15 +3,18 @@
 import heapq
 import logging
 import math
-import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from jobs.options import MAX_SPEAKERS
 from jobs.stages import Stage
+from pipeline.batching import reduced
+from pipeline.diarizer_progress import DiarizerProgress
 from pipeline.diarizer_tuning import DiarizerTuning
+from pipeline.one_by_one import OneByOne
 from pipeline.progress import OnProgress
 from pipeline.speech import Diarization, Turn
 from pipeline.telemetry import phone_nobody
@@ -19,11 +22,6 @@ from pipeline.waveform import SAMPLE_RATE, Waveform
 
 COMMUNITY = "pyannote/speaker-diarization-community-1"
 BUNDLED = "bundled: pyannote/segmentation-3.0 + 3D-Speaker CAM++ (zh-en, 16k common)"
-
-# Which share of the time the steps take, measured on the CPU; the rest is clustering.
-_SEGMENTATION_SHARE = 0.2
-_EMBEDDINGS_SHARE = 0.78
-_PATIENCE_SECONDS = 1.0  # between two signs of life while another job has the pipeline
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +38,7 @@ class Diarizer:
         self.name = name
         self._pipeline = pipeline
         # The pipeline keeps nothing from call to call, but two calls need the memory of two.
-        self._alone = threading.Lock()
+        self._one_by_one = OneByOne()
 
     def diarize(
         self,
@@ -51,6 +49,7 @@ class Diarizer:
         max_speakers: int | None,
         with_embeddings: bool,
         on_progress: OnProgress,
+        batch_share: float = 1.0,
     ) -> Diarization:
         """Find who spoke when.
 
@@ -63,6 +62,7 @@ class Diarizer:
             with_embeddings: also describe each voice by a vector, whose length and meaning
                 depend on `name`.
             on_progress: what it raises ends the run.
+            batch_share: of the usual batches, above 0 to 1.
 
         Returns:
             Turns inside the media. Empty where nobody speaks.
@@ -74,19 +74,29 @@ class Diarizer:
         bounds = {"min_speakers": min_speakers, "max_speakers": max_speakers or MAX_SPEAKERS}
         if num_speakers is not None:
             bounds = {"num_speakers": num_speakers}
-        while not self._alone.acquire(timeout=_PATIENCE_SECONDS):
-            on_progress(Stage.DIARIZE, 0.0)
-        try:
+        progress = DiarizerProgress(on_progress)
+        with self._one_by_one.alone(progress.waited) as advance, self._reduced(batch_share):
+            progress.tell_others(advance)
             _silence_pyannote()
             file = {"waveform": _shared(waveform), "sample_rate": SAMPLE_RATE}
-            output = self._pipeline(file, hook=_Progress(on_progress), **bounds)
-        finally:
-            self._alone.release()
+            output = self._pipeline(file, hook=progress, **bounds)
         diarization = _diarization(
             output, seconds=len(waveform) / SAMPLE_RATE, with_embeddings=with_embeddings
         )
         on_progress(Stage.DIARIZE, 1.0)
         return diarization
+
+    @contextmanager
+    def _reduced(self, share: float) -> Iterator[None]:
+        """Take smaller batches; whoever calls this has the pipeline for itself."""
+        pipeline = self._pipeline
+        usual = pipeline.segmentation_batch_size, pipeline.embedding_batch_size
+        pipeline.segmentation_batch_size = reduced(usual[0], share)
+        pipeline.embedding_batch_size = reduced(usual[1], share)
+        try:
+            yield
+        finally:
+            pipeline.segmentation_batch_size, pipeline.embedding_batch_size = usual
 
 
 def load_bundled(
@@ -169,34 +179,6 @@ def _shared(waveform: Waveform) -> Any:
     import torch
 
     return torch.from_numpy(waveform)[None]
-
-
-class _Progress:
-    """Make one rising fraction of the steps that pyannote reports."""
-
-    def __init__(self, on_progress: OnProgress) -> None:
-        self._on_progress = on_progress
-        self._fraction = 0.0
-
-    def __call__(
-        self,
-        step: str,
-        artifact: object,
-        *,
-        file: object = None,
-        total: float | None = None,
-        completed: float | None = None,
-    ) -> None:
-        """Note what pyannote says; without numbers, a step is over."""
-        done = min(completed / total, 1.0) if total and completed is not None else 1.0
-        if step == "segmentation":
-            fraction = _SEGMENTATION_SHARE * done
-        elif step == "embeddings":
-            fraction = _SEGMENTATION_SHARE + _EMBEDDINGS_SHARE * done
-        else:
-            fraction = self._fraction
-        self._fraction = max(self._fraction, fraction)
-        self._on_progress(Stage.DIARIZE, self._fraction)
 
 
 def _diarization(output: Any, *, seconds: float, with_embeddings: bool) -> Diarization:

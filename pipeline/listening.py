@@ -11,13 +11,13 @@ from pipeline.account import Account
 from pipeline.aligner_models import Aligner
 from pipeline.aligning import align
 from pipeline.cross_attention import align_heard_window
-from pipeline.device import Device
 from pipeline.language_detection import DetectedLanguage, detect_language
 from pipeline.models import Models, pulling
 from pipeline.optional_stage import OptionalStage
 from pipeline.progress import OnHeard, OnProgress, part_of
 from pipeline.speech import HeardWindow, Span, SpokenWord, Window, WordTime
 from pipeline.transcribing import transcribe
+from pipeline.voice_activity import SPEECH_SHARE
 from pipeline.waveform import SAMPLE_RATE, Waveform
 from pipeline.word_times import spoken_words
 
@@ -56,7 +56,7 @@ class Listener:
     """One job's way from speech to words with their times."""
 
     models: Models
-    device: Device
+    batch_size: int  # windows in one pass of Whisper and of the aligner
     options: TranscriptionOptions
     account: Account
     on_progress: OnProgress
@@ -89,7 +89,7 @@ class Listener:
             recognizer,
             self.options,
             language,
-            batch_size=self.device.batch_size,
+            batch_size=self.batch_size,
             with_times=aligner is None,
             on_progress=self.on_progress,
             on_heard=self.on_heard,
@@ -115,8 +115,9 @@ class Listener:
         # those that cross-attention gives are enough to find their speakers.
         if self.options.task is Task.TRANSLATE or not self.options.word_timestamps:
             return None
+        on_pull = pulling(self.on_progress, Stage.TRANSCRIBE, after=SPEECH_SHARE)
         try:
-            return self.models.aligner(language, pulling(self.on_progress, Stage.TRANSCRIBE))
+            return self.models.aligner(language, on_pull)
         except ModelUnavailable as error:
             self.account.warn(
                 "aligner_unavailable",
@@ -135,14 +136,14 @@ class Listener:
         if aligner is None or not any(heard):
             self.account.ran(aligner=CROSS_ATTENTION)
             return [[each.times or () for each in mine] for mine in heard]
-        with OptionalStage(self.on_progress) as stage:
+        with OptionalStage():
             times = [
                 align(
                     channel.waveform,
                     mine,
                     aligner,
-                    batch_size=self.device.batch_size,
-                    on_progress=part_of(stage.on_progress, number, len(channels)),
+                    batch_size=self.batch_size,
+                    on_progress=part_of(self.on_progress, number, len(channels)),
                 )
                 for number, (channel, mine) in enumerate(zip(channels, heard, strict=True))
             ]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.whisper import WhisperRecognizer
 
 COMMUNITY = "community-1"
+PULL_SHARE = 0.001  # of a stage
 
 OnPull = Callable[[float], None]
 
@@ -28,9 +29,18 @@ def nobody(fraction: float) -> None:
     """Follow nothing."""
 
 
-def pulling(on_progress: OnProgress, stage: Stage) -> OnPull:
-    """Let a caller stop a run that waits for a model to arrive."""
-    return lambda fraction: on_progress(stage, 0.0)
+def pulling(on_progress: OnProgress, stage: Stage, *, after: float = 0.0) -> OnPull:
+    """Let a caller follow, and stop, a run that waits for a model to arrive.
+
+    It moves by next to nothing, as a job hardly ever waits for this: just so that a long pull does
+    not look like a standstill.
+
+    Args:
+        on_progress: hears of `stage`.
+        stage: that needs the model.
+        after: share of the stage that was done before, 0 to 1.
+    """
+    return lambda fraction: on_progress(stage, after + PULL_SHARE * fraction)
 
 
 class Models:
@@ -72,6 +82,10 @@ class Models:
         return self._cache.evict_idle(
             self._settings.model_keep_alive_seconds, but=(self._device.default_model,)
         )
+
+    def evict_unused(self) -> tuple[str, ...]:
+        """Unload the Whisper models that nobody uses at this moment; returns their names."""
+        return self._cache.evict_idle(0.0, but=(self._device.default_model,))
 
     def _load_whisper(self, name: str, on_pull: OnPull) -> "WhisperRecognizer":
         from pipeline.whisper import load_whisper

@@ -1,35 +1,26 @@
-"""Let a stage fail without failing the job, and let nobody mistake a cancel for that."""
+"""Let a stage fail without failing the job."""
 
 import logging
 from types import TracebackType
 from typing import Self
 
 from jobs.errors import ServiceError
-from jobs.stages import Stage
-from pipeline.progress import OnProgress
+from pipeline.memory_faults import is_out_of_memory
 
 log = logging.getLogger(__name__)
 
 
 class OptionalStage:
-    """A block whose own errors end the block; what `on_progress` raises ends the run.
+    """A block whose own errors end the block and nothing else.
 
-    A transcript without speakers is worth more than none. `reason` says, for a client's eyes,
+    A transcript without speakers is worth more than none. But what ran out of memory may succeed
+    with half the batch, so that leaves the block as it is; and so does the end of a run that nobody
+    waits for (`awaiting.NobodyWaits`), which is no Exception. `reason` says, for a client's eyes,
     what went wrong.
     """
 
-    def __init__(self, on_progress: OnProgress) -> None:
-        self._tell = on_progress
-        self._interrupt: BaseException | None = None
+    def __init__(self) -> None:
         self.reason = ""
-
-    def on_progress(self, stage: Stage, fraction: float) -> None:
-        """Pass progress on, and remember what the caller raises at it."""
-        try:
-            self._tell(stage, fraction)
-        except BaseException as interrupt:
-            self._interrupt = interrupt
-            raise
 
     def __enter__(self) -> Self:
         return self
@@ -40,7 +31,7 @@ class OptionalStage:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        if error is None or error is self._interrupt or not isinstance(error, Exception):
+        if not isinstance(error, Exception) or is_out_of_memory(error):
             return False
         if isinstance(error, ServiceError):
             log.warning("an optional stage failed: %s", error)

@@ -2,16 +2,20 @@
 
 import logging
 import tempfile
+from functools import partial
 from pathlib import Path
 
-from jobs.errors import ModelUnavailable
+from jobs.errors import ModelUnavailable, OutOfMemory
 from jobs.options import Channels, TranscriptionOptions
+from pipeline.awaiting import Caller, followed
 from pipeline.clip import clip_of
 from pipeline.decoding import decode
 from pipeline.device import choose_device
 from pipeline.eviction import IdleSweep
+from pipeline.memory_faults import free_memory, is_out_of_memory
 from pipeline.models import Models
 from pipeline.progress import (
+    LastProgress,
     OnDecoded,
     OnHeard,
     OnProgress,
@@ -88,8 +92,9 @@ class Pipeline:
         Args:
             media: any audio or video file.
             options: what the client asked for.
-            on_progress: called at least every two seconds; what it raises ends the run and
-                reaches the caller as it is.
+            on_progress: called at least every second or so, in this thread, whatever the stage is
+                at. What it raises leaves this call at once and as it is; what is computed at that
+                moment ends by itself, soon, and keeps its files and models until then.
             batch_share: how much of the usual batch to use, from above 0 to 1; less takes less
                 memory.
             on_decoded: called once, with how much of the media was looked at, from its start, in
@@ -107,7 +112,42 @@ class Pipeline:
         Raises:
             MediaError: this media, or this combination of media and model, cannot be processed.
             ModelUnavailable: the Whisper model is not here and cannot be had.
+            OutOfMemory: of the machine or its GPU, in any stage; a smaller `batch_share` may do.
         """
+        progress = LastProgress(on_progress)
+
+        def compute(caller: Caller[Transcript]) -> Transcript:
+            return self._transcript(
+                media,
+                options,
+                batch_share=batch_share,
+                on_progress=lambda *step: caller.tell(partial(progress, *step)),
+                on_decoded=lambda *found: caller.tell(partial(on_decoded, *found)),
+                on_heard=lambda heard: caller.tell(partial(on_heard, heard)),
+            )
+
+        try:
+            return followed(compute, progress.again, name="pipeline")
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            log.warning("out of memory: %s", error)
+        # Outside of the block above, in which the error still holds all that was computed with.
+        self._models.evict_unused()
+        free_memory()
+        msg = "there is not enough memory on this worker for the job"
+        raise OutOfMemory(msg)
+
+    def _transcript(
+        self,
+        media: Path,
+        options: TranscriptionOptions,
+        *,
+        batch_share: float,
+        on_progress: OnProgress,
+        on_decoded: OnDecoded,
+        on_heard: OnHeard,
+    ) -> Transcript:
         with tempfile.TemporaryDirectory(
             prefix="whisperline-", dir=self._settings.work_dir
         ) as directory:
@@ -126,6 +166,7 @@ class Pipeline:
                 device=self.device,
                 models=self._models,
                 options=options,
+                batch_share=batch_share,
                 on_progress=on_progress,
                 on_heard=on_heard,
             )

@@ -7,7 +7,7 @@ from jobs.stages import Stage
 
 
 class OnProgress(Protocol):
-    """Called at least every two seconds while a stage works.
+    """Called at least every two seconds while a stage works; with the same as before, if need be.
 
     It may raise: whatever it raises leaves `Pipeline.run` as it is, and the run is over. That
     is how a canceled job frees its worker.
@@ -48,6 +48,25 @@ class OnHeard(Protocol):
 
     def __call__(self, heard: HeardText, /) -> None:
         """Take note of what was recognised."""
+
+
+class LastProgress:
+    """Passes progress on, and says it again where nothing is new."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._on_progress = on_progress
+        self._stage = Stage.DECODE
+        self._fraction = 0.0
+
+    def __call__(self, stage: Stage, fraction: float) -> None:
+        """Pass on how far a stage is; within one stage it never falls."""
+        same = stage is self._stage
+        self._stage, self._fraction = stage, max(self._fraction, fraction) if same else fraction
+        self.again()
+
+    def again(self) -> None:
+        """Tell once more what was told last."""
+        self._on_progress(self._stage, self._fraction)
 
 
 def unheard(stage: Stage, fraction: float) -> None:

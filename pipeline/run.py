@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jobs.options import Task, TranscriptionOptions
 from jobs.stages import Stage
 from pipeline.account import Account
+from pipeline.batching import reduced
 from pipeline.channels import BY_CHANNEL, label_of, merged, turns_of
 from pipeline.clip import heard_later, moved
 from pipeline.decoding import DecodedMedia
@@ -21,7 +22,7 @@ from pipeline.speaker_assignment import assign_speakers
 from pipeline.speech import Diarization
 from pipeline.telling_apart import tell_apart
 from pipeline.turn_edges import reach_to_turns
-from pipeline.voice_activity import find_speech
+from pipeline.voice_activity import SPEECH_SHARE, find_speech
 from pipeline.waveform import SAMPLE_RATE
 from pipeline.windows import windows_of
 from transcript import transcript as result
@@ -29,7 +30,6 @@ from transcript import transcript as result
 if TYPE_CHECKING:
     from pipeline.whisper import WhisperRecognizer
 
-SPEECH_SHARE = 0.05  # of Stage.TRANSCRIBE that finding speech takes
 NOTHING_FOUND = Diarization(turns=(), exclusive=(), embeddings={})
 
 
@@ -41,6 +41,7 @@ class Run:
     device: Device
     models: Models
     options: TranscriptionOptions
+    batch_share: float  # of the usual batch sizes, above 0 to 1
     on_progress: OnProgress
     on_heard: OnHeard
     _account: Account = field(default_factory=Account)
@@ -86,14 +87,14 @@ class Run:
         """Return the language and what was said; nothing where only the language is asked for."""
         listener = Listener(
             models=self.models,
-            device=self.device,
+            batch_size=reduced(self.device.batch_size, self.batch_share),
             options=self.options,
             account=self._account,
             on_progress=self.on_progress,
             on_heard=heard_later(self.on_heard, media.start),
         )
         name = self.options.model or self.device.default_model
-        on_pull = pulling(self.on_progress, Stage.TRANSCRIBE)
+        on_pull = pulling(self.on_progress, Stage.TRANSCRIBE, after=SPEECH_SHARE)
         with self.models.using_whisper(name, on_pull) as recognizer:
             named = self._named_language(recognizer)
             if not any(channel.windows for channel in channels):
@@ -133,7 +134,12 @@ class Run:
     ) -> tuple[list[SpokenChannel], Diarization]:
         """Find the speakers of one waveform, and say who spoke each word."""
         found = tell_apart(
-            channel.waveform, self.models, self.options, self._account, self.on_progress
+            channel.waveform,
+            self.models,
+            self.options,
+            self._account,
+            self.on_progress,
+            batch_share=self.batch_share,
         )
         if found is None:
             return [spoken], NOTHING_FOUND

@@ -18,6 +18,8 @@ def tell_apart(
     options: TranscriptionOptions,
     account: Account,
     on_progress: OnProgress,
+    *,
+    batch_share: float = 1.0,
 ) -> Diarization | None:
     """Find who spoke when; None if that failed, which the account then says.
 
@@ -27,8 +29,9 @@ def tell_apart(
         options: the numbers of speakers and whether to return embeddings are read.
         account: notes what ran and what did not.
         on_progress: hears of Stage.DIARIZE.
+        batch_share: of the diarizer's usual batches, above 0 to 1.
     """
-    with OptionalStage(on_progress) as stage:
+    with OptionalStage() as stage:
         diarizer = _diarizer(models, account, on_progress)
         found = diarizer.diarize(
             waveform,
@@ -36,7 +39,8 @@ def tell_apart(
             min_speakers=options.min_speakers,
             max_speakers=options.max_speakers,
             with_embeddings=options.return_speaker_embeddings,
-            on_progress=stage.on_progress,
+            on_progress=on_progress,
+            batch_share=batch_share,
         )
         account.ran(diarizer=diarizer.name)
         _check_count(found, options.num_speakers, account)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jobs.options import TranscriptionOptions
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from pipeline.whisper import WhisperRecognizer
 
 log = logging.getLogger(__name__)
-
-HEARTBEAT_SECONDS = 1.0  # how often a caller hears of a batch that is not ready yet
 
 
 def transcribe(
@@ -49,8 +47,8 @@ def transcribe(
         language: a Whisper code: what is spoken.
         batch_size: windows in one pass.
         with_times: True: find word times by cross-attention as well, in the same pass.
-        on_progress: hears of Stage.TRANSCRIBE after each batch, and every HEARTBEAT_SECONDS. What
-            it raises leaves this call as it is, at once: a batch under way ends by itself, unread.
+        on_progress: hears of Stage.TRANSCRIBE after each batch, and between the tries at a window
+            that Whisper doubts. What it raises leaves this call as it is.
         on_heard: hears of each window's text as soon as it and all before it are recognised. What
             it raises leaves this call as well.
         after: share of the stage that was done before this call, 0 to 1.
@@ -70,27 +68,23 @@ def transcribe(
     )
     teller = _Teller(on_heard)
     fraction, done = after, 0
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="whisper")
-    try:
-        for indices in batches(windows, batch_size=batch_size):
-            requests = [
-                Request(
-                    samples=samples_of(waveforms[windows[index].channel], windows[index]),
-                    plan=plan,
-                    with_times=with_times,
-                )
-                for index in indices
-            ]
-            recognitions = _awaited(
-                pool.submit(recognizer.recognize, requests), on_progress, fraction
+    for indices in batches(windows, batch_size=batch_size):
+        requests = [
+            Request(
+                samples=samples_of(waveforms[windows[index].channel], windows[index]),
+                plan=plan,
+                with_times=with_times,
             )
-            for index, request, recognition in zip(indices, requests, recognitions, strict=True):
-                teller.take(index, _heard(windows[index], request, recognition))
-            done += len(indices)
-            fraction = after + (1 - after) * done / len(windows)
-            on_progress(Stage.TRANSCRIBE, fraction)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+            for index in indices
+        ]
+        recognitions = recognizer.recognize(
+            requests, partial(on_progress, Stage.TRANSCRIBE, fraction)
+        )
+        for index, request, recognition in zip(indices, requests, recognitions, strict=True):
+            teller.take(index, _heard(windows[index], request, recognition))
+        done += len(indices)
+        fraction = after + (1 - after) * done / len(windows)
+        on_progress(Stage.TRANSCRIBE, fraction)
     return teller.heard
 
 
@@ -117,19 +111,6 @@ class _Teller:
         spans = heard.window.spans
         text = HeardText(start=spans[0].start, end=spans[-1].end, text="".join(heard.words))
         self._on_heard(text)
-
-
-def _awaited(
-    future: Future[list[Recognition]], on_progress: OnProgress, fraction: float
-) -> list[Recognition]:
-    """Wait for a batch, and keep asking meanwhile whether anybody still wants it."""
-    while True:
-        try:
-            return future.result(timeout=HEARTBEAT_SECONDS)
-        except TimeoutError:
-            if future.done():  # the batch itself raised it
-                raise
-            on_progress(Stage.TRANSCRIBE, fraction)
 
 
 def _heard(window: Window, request: Request, recognition: Recognition) -> HeardWindow | None:

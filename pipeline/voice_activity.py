@@ -24,6 +24,7 @@ OFFSET = 0.35  # and is over below this one; WhisperX has 0.363 for its pyannote
 MIN_SILENCE_SECONDS = 0.16  # shorter pauses are inside a span; as faster-whisper's batched mode
 MIN_SPEECH_SECONDS = 0.1  # shorter bursts are clicks
 PAD_SECONDS = 0.03  # a frame is found late and left early
+SPEECH_SHARE = 0.05  # of Stage.TRANSCRIBE that finding speech takes
 MAX_SPAN_SECONDS = 29.0  # fits a window of 30 s with its padding
 
 Probabilities: TypeAlias = npt.NDArray[np.float32]  # shape (n_frames,), 0 to 1
@@ -35,7 +36,7 @@ def find_speech(
     method: Literal["silero", "pyannote"] = "silero",
     device: str = "cpu",
     on_progress: OnProgress = unheard,
-    share: float = 0.05,
+    share: float = SPEECH_SHARE,
 ) -> tuple[Span, ...]:
     """Find the stretches of speech.
 

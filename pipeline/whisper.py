@@ -1,6 +1,6 @@
 """Turn windows of sound into text with Whisper, for many jobs at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,10 @@ class Recognition:
     alignment: Alignment | None  # None: not asked for, or there is no text
 
 
+def unasked() -> None:
+    """Go on, whatever happens."""
+
+
 class WhisperRecognizer:
     """A Whisper model that any number of threads may use at once: it keeps nothing of a call."""
 
@@ -83,11 +87,18 @@ class WhisperRecognizer:
             temperature=temperature,
         )
 
-    def recognize(self, batch: Sequence[Request]) -> list[Recognition]:
+    def recognize(
+        self, batch: Sequence[Request], go_on: Callable[[], None] = unasked
+    ) -> list[Recognition]:
         """Recognise windows, of one job or of many.
 
         Requests whose plans have the same `batch_key` are computed together. A text that Whisper
         doubts itself is tried again alone, at rising temperatures.
+
+        Args:
+            batch: windows.
+            go_on: asked before each pass of the decoder, of which a doubtful batch takes many;
+                what it raises leaves this call.
 
         Returns:
             One for each request, in their order.
@@ -97,7 +108,7 @@ class WhisperRecognizer:
         for index, request in enumerate(batch):
             alike.setdefault(request.plan.batch_key, []).append(index)
         for indices in alike.values():
-            found = self._recognize_alike([batch[index] for index in indices])
+            found = self._recognize_alike([batch[index] for index in indices], go_on)
             recognitions.update(zip(indices, found, strict=True))
         return [recognitions[index] for index in range(len(batch))]
 
@@ -121,15 +132,18 @@ class WhisperRecognizer:
             self._encode(samples), [len(each) for each in samples], plan.start, texts
         )
 
-    def _recognize_alike(self, batch: Sequence[Request]) -> list[Recognition]:
+    def _recognize_alike(
+        self, batch: Sequence[Request], go_on: Callable[[], None]
+    ) -> list[Recognition]:
         encoded = self._encode([request.samples for request in batch])
         plans = [request.plan for request in batch]
+        go_on()
         # Alike is also their temperature.
         decodings = self._generate(encoded, plans, temperature=plans[0].temperature)
         for index, decoding in enumerate(decodings):
             if needs_another_try(decoding):
                 decodings[index] = self._tried_again(
-                    decoding, plans[index], _rows(encoded, [index])
+                    decoding, plans[index], _rows(encoded, [index]), go_on
                 )
         alignments: list[Alignment | None] = [None] * len(batch)
         # One call of `align` takes one start sequence.
@@ -204,10 +218,15 @@ class WhisperRecognizer:
         return decodings
 
     def _tried_again(
-        self, first: Decoding, plan: DecodingPlan, encoded: "ctranslate2.StorageView"
+        self,
+        first: Decoding,
+        plan: DecodingPlan,
+        encoded: "ctranslate2.StorageView",
+        go_on: Callable[[], None],
     ) -> Decoding:
         tries = [first]
         for temperature in temperatures_above(plan.temperature):
+            go_on()
             tries += self._generate(encoded, [plan], temperature=temperature)
             if not needs_another_try(tries[-1]):
                 return tries[-1]

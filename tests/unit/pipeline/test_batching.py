@@ -3,7 +3,7 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.batching import BLOCK_BATCHES, batches
+from pipeline.batching import BLOCK_BATCHES, batches, reduced
 from pipeline.speech import Span, Window
 
 
@@ -56,3 +56,8 @@ def test_windows_far_apart_do_not_go_together_however_alike() -> None:
 
     assert (0, 41) not in found
     assert max(found[0]) < BLOCK_BATCHES * 2
+
+
+def test_a_share_of_a_batch_is_at_least_one_window() -> None:
+    assert [reduced(size, 0.5) for size in (16, 3, 2, 1)] == [8, 1, 1, 1]
+    assert reduced(16, 1.0) == 16
