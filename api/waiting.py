@@ -19,6 +19,7 @@ from jobs.store import CHANGES, JobStore
 # A waiter looks at its job this often even if nothing is announced. What is published while the
 # subscription is being renewed is lost, so everybody looks when there is a new one.
 LOOK_SECONDS = 20.0
+LISTEN_SECONDS = 30.0  # for an announcement; then Redis is asked for a sign of life
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ class JobWatcher:
         """Watch the jobs of a store.
 
         Args:
-            client: of the Redis that announces changes.
+            client: of the Redis that announces changes. One that nothing else uses: its reads last
+                long, which says nothing of whether Redis answers.
             store: where the jobs are.
             most_waiters: requests that may wait at once; each holds a thread of this process.
         """
@@ -44,6 +46,7 @@ class JobWatcher:
         self._lock = threading.Lock()
         self._waiters: dict[str, set[threading.Event]] = defaultdict(set)
         self._thread: threading.Thread | None = None
+        self._is_subscribed = True  # as far as the log says
 
     def place(self) -> ExitStack:
         """Take a place among the waiters; leaving the context or `close()` gives it back.
@@ -111,17 +114,24 @@ class JobWatcher:
             try:
                 self._wake_until_error()
             except Unavailable as error:
-                log.warning("no subscription: %s", error)
+                if self._is_subscribed:  # said once, not every second
+                    log.warning("no subscription: %s", error)
+                self._is_subscribed = False
                 time.sleep(1.0)  # waiters look by themselves meanwhile
 
     def _wake_until_error(self) -> None:
         with redis_errors(), self._pubsub() as subscription:
             subscription.subscribe(CHANGES)
+            self._is_subscribed = True
             self._wake_all()
             while True:
-                message = subscription.get_message(timeout=30.0)
+                message = subscription.get_message(timeout=LISTEN_SECONDS)
                 if message is not None:
                     self._wake(str(message["data"]))
+                # redis-py asks for signs of life and does not mind when none comes.
+                if subscription.health_check_response_counter > 1:
+                    msg = "a subscription without a sign of life"
+                    raise redis.TimeoutError(msg)
 
     def _pubsub(self) -> redis.client.PubSub:
         subscription: redis.client.PubSub = self._redis.pubsub(  # type: ignore[no-untyped-call]

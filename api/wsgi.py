@@ -51,8 +51,12 @@ for _handler in logging.getLogger().handlers:
 _settings = load_settings(ApiSettings)
 _redis_url = _settings.redis_url.get_secret_value()
 _redis = redis_client.connect(_redis_url)
-_store = JobStore(_redis, retention_days=_settings.retention_days)
-_s3 = s3.connect(_settings)
+_store = JobStore(
+    _redis,
+    retention_days=_settings.retention_days,
+    media_retention_days=_settings.media_retention_days,
+)
+_s3 = s3.connect(_settings, answer_seconds=s3.API_ANSWER_SECONDS)
 _webhook_files = WebhookFiles(_s3, _settings.s3_bucket)
 # Signs addresses for clients, as they reach storage; never used to connect.
 _public_s3 = s3.connect(
@@ -90,7 +94,12 @@ app = create_app(
         figures=Figures(_redis),
         dispatch=job_dispatch(_redis, JobQueue(broker.connect(_settings), _redis)),
         workers=WorkerRegistry(_redis),
-        watcher=JobWatcher(_redis, _store, most_waiters=_settings.most_waiters),
+        # With a connection of its own: it waits for announcements, which says nothing of Redis.
+        watcher=JobWatcher(
+            redis_client.connect(_redis_url, max_connections=1),
+            _store,
+            most_waiters=_settings.most_waiters,
+        ),
         batches=Batches(_redis, _store),
         batch_endings=BatchEndings(_redis, _store),
         batch_files=BatchFiles(_s3, _settings.s3_bucket),

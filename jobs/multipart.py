@@ -1,7 +1,10 @@
 """Store an object of unknown size while its bytes arrive."""
 
 import hashlib
+import logging
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -9,6 +12,8 @@ if TYPE_CHECKING:
 
 # S3 takes at most 10,000 parts, so an object may reach 80 GB; one upload holds one part.
 PART_BYTES = 8 * 1024 * 1024
+
+log = logging.getLogger(__name__)
 
 
 class MultipartWriter:
@@ -63,12 +68,19 @@ class MultipartWriter:
         )
 
     def abort(self) -> None:
-        """Leave nothing behind. May be called at any time, also twice."""
+        """Leave nothing behind. May be called at any time, also twice; never raises.
+
+        Parts that storage does not give up now go with the housekeeper's round.
+        """
         self._buffer.clear()
         if self._upload_id is None:
             return
         upload_id, self._upload_id = self._upload_id, None
-        self._s3.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=upload_id)
+        try:
+            self._s3.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=upload_id)
+        except (BotoCoreError, ClientError) as error:
+            # What brought us here says more to the client than this would.
+            log.warning("parts of %s are left: %s", self._key, error)
 
     def _send_part(self) -> None:
         if self._upload_id is None:

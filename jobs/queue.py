@@ -6,6 +6,7 @@ Which messages are in a queue, and which wait for their turn: `jobs/lanes.py`.
 """
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,13 +17,13 @@ from kombu.exceptions import OperationalError
 
 from jobs.errors import QueueUnavailable
 from jobs.options import Priority
-from jobs.redis_client import redis_errors, texts
+from jobs.redis_client import ANSWER_SECONDS, asking, redis_errors, texts
 from jobs.settings import StoreSettings
 
 TASK = "whisperline.transcribe"
 DELIVER = "whisperline.deliver"
 WEBHOOKS = "webhooks"  # the courier's queue
-LONGEST_JOB_SECONDS = 12 * 3600
+SENDERS = 10  # messages that one process sends at a time
 
 
 def connect(settings: StoreSettings) -> Celery:
@@ -46,16 +47,23 @@ def connect(settings: StoreSettings) -> Celery:
         task_create_missing_queues=False,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=2,
-        # A request that cannot be queued knows within seconds.
-        task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
+        broker_connection_max_retries=None,  # a worker outlasts any absence of Redis; default 100
+        broker_pool_limit=SENDERS,
+        # A request that cannot be queued knows within seconds; redis-py notices connections that
+        # went stale by itself, and what is not sent now is sent by a later round (jobs/lanes.py).
+        task_publish_retry=False,
+        broker_transport="jobs.broker_transport:Transport",
         broker_transport_options={
-            # Redis redelivers an unacknowledged message after this (default 1 h): outlast the
-            # longest job. Dead workers are noticed by their leases, not by this.
-            "visibility_timeout": LONGEST_JOB_SECONDS,
+            # A message that was taken is gone from Redis. Kept there until it is acknowledged, it
+            # would come again hours later, and its acknowledgement would fail after every lost
+            # connection. Dead workers are noticed by their leases, lost messages by the lanes.
+            "ack_emulation": False,
             # Take from the first queue that has work, in the order of `Priority`.
             "queue_order_strategy": "priority",
+            # Of a new connection that is to send something; a worker's has its own rule, above.
+            "max_retries": 0,
             "socket_connect_timeout": 2,
-            "socket_timeout": 5,
+            "socket_timeout": ANSWER_SECONDS,
             "socket_keepalive": True,
             "health_check_interval": 15,
         },
@@ -64,10 +72,21 @@ def connect(settings: StoreSettings) -> Celery:
 
 
 @contextmanager
+def _bare_errors() -> Iterator[None]:
+    """Raise what redis-py did where kombu wraps it, so that a timeout is seen for one."""
+    try:
+        yield
+    except OperationalError as error:
+        if isinstance(error.__cause__, redis.RedisError):
+            raise error.__cause__ from error
+        raise
+
+
+@contextmanager
 def _queue_errors() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, OSError) as error:
+    except (redis.RedisError, OperationalError, OSError) as error:
         msg = "the queue (Celery's broker) does not answer; try again shortly"
         raise QueueUnavailable(msg) from error
 
@@ -78,6 +97,8 @@ class JobQueue:
     def __init__(self, celery: Celery, client: "redis.Redis") -> None:
         self._celery = celery
         self._redis = client
+        # Waited for outside of `asking`: behind ten that meet a silent Redis, the next is refused.
+        self._places = threading.BoundedSemaphore(SENDERS)
 
     def send(self, job_id: str, queue: str) -> None:
         """Tell the workers that a job waits.
@@ -98,7 +119,7 @@ class JobQueue:
         self._send(DELIVER, delivery_id, queue)
 
     def _send(self, task: str, id_: str, queue: str) -> None:
-        with _queue_errors():
+        with _queue_errors(), self._places, asking(self._redis), _bare_errors():
             self._celery.send_task(task, args=[id_], queue=queue, task_id=id_)
 
     def waiting_ids(self, queue: str) -> set[str]:

@@ -1,13 +1,47 @@
 """Reach Redis, and translate what it raises: no redis exception crosses `jobs`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from jobs.errors import StoreUnavailable
+from jobs.silence import Silence
+
+# Above the two seconds for which Redis holds up writes while its disk is busy (appendfsync
+# everysec), and low enough that an API request which meets it, and storage's, knows within five.
+ANSWER_SECONDS = 2.5
+
+T = TypeVar("T")
+
+
+class _Gate(Retry):
+    """Tries again where a connection broke, as after a restart; never where Redis was silent.
+
+    redis-py sends every exchange with the server through here, so this is also where a silent
+    server is noticed, and spared from further callers.
+    """
+
+    def __init__(self, silence: Silence) -> None:
+        super().__init__(
+            ConstantBackoff(0.05), retries=1, supported_errors=(redis.ConnectionError,)
+        )
+        self.silence = silence
+
+    def __deepcopy__(self, memo: object) -> "_Gate":
+        return _Gate(self.silence)  # one for each connection; what they know is shared
+
+    def call_with_retry(self, do: Callable[[], T], fail: Any, *args: Any, **options: Any) -> T:
+        """Do what redis-py asks for, unless Redis is silent."""
+        with self.silence.asking(refusal=_refusal, timeouts=(redis.TimeoutError,)):
+            return super().call_with_retry(do, fail, *args, **options)
+
+
+def _refusal() -> Exception:
+    return redis.TimeoutError("not asked: it did not answer a moment ago")
 
 
 def connect(url: str, *, max_connections: int = 64) -> "redis.Redis":
@@ -20,13 +54,26 @@ def connect(url: str, *, max_connections: int = 64) -> "redis.Redis":
         url,
         decode_responses=True,
         max_connections=max_connections,
-        timeout=10,  # seconds for a free connection
-        socket_connect_timeout=2,  # with the one retry a request knows within five
-        socket_timeout=2,
+        timeout=4,  # seconds for a free connection; of a silent server all are, after a timeout
+        socket_connect_timeout=2,
+        socket_timeout=ANSWER_SECONDS,
+        socket_keepalive=True,
         health_check_interval=15,
-        retry=Retry(ConstantBackoff(0.05), retries=1),
+        retry=_Gate(Silence("Redis")),
     )
     return redis.Redis.from_pool(pool)
+
+
+@contextmanager
+def asking(client: "redis.Redis") -> Iterator[None]:
+    """Ask the server of a client by other means inside, unless it is silent.
+
+    Raises:
+        redis.TimeoutError: it is.
+    """
+    gate: _Gate = client.connection_pool.connection_kwargs["retry"]
+    with gate.silence.asking(refusal=_refusal, timeouts=(redis.TimeoutError,)):
+        yield
 
 
 @contextmanager

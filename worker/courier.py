@@ -59,6 +59,8 @@ class Courier:
         try:
             self.make_round()
             self._is_broken = False
+            if was_broken:
+                log.warning("rounds come to their end again")
         except Unavailable as error:
             if not was_broken:  # said once, not twice a second
                 log.warning("rounds given up until it is back: %s", error)

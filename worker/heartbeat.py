@@ -9,6 +9,9 @@ from jobs.errors import JobNotFound, JobPurged, LeaseLost, Unavailable
 from jobs.leases import Leases
 
 HEARTBEAT_SECONDS = 10.0  # three beats fit into a lease
+# After a beat that failed: a lease that ran out while Redis was away is renewed before anybody has
+# taken it back (the housekeeper waits 15 s).
+RETRY_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +47,8 @@ class Heartbeat:
             raise LeaseLost(msg)
 
     def _beat(self) -> None:
-        while not self._stop.wait(HEARTBEAT_SECONDS):
+        has_failed = False
+        while not self._stop.wait(RETRY_SECONDS if has_failed else HEARTBEAT_SECONDS):
             try:
                 self._leases.renew(self._job_id, self._token)
             except (LeaseLost, JobNotFound, JobPurged):
@@ -53,4 +57,10 @@ class Heartbeat:
             except Unavailable as error:
                 # The job goes on: if Redis is back in time the lease still stands, and if not,
                 # the token in the record decides who may write.
-                log.warning("no heartbeat: %s", error, extra={"job_id": self._job_id})
+                if not has_failed:
+                    log.warning("no heartbeat: %s", error, extra={"job_id": self._job_id})
+                has_failed = True
+            else:
+                if has_failed:
+                    log.warning("the heart beats again", extra={"job_id": self._job_id})
+                has_failed = False

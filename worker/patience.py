@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_delay
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay
 from tenacity.wait import wait_exponential
 
 from jobs.errors import StorageUnavailable, StoreUnavailable
@@ -39,11 +39,19 @@ def patiently(
             go_on()
             time.sleep(min(_LOOK_SECONDS, left))
 
-    return Retrying(
+    def say_once(tries: RetryCallState) -> None:
+        if tries.attempt_number == 1 and tries.outcome is not None:
+            log.warning("waits for its store: %s", tries.outcome.exception())
+
+    trying = Retrying(
         retry=retry_if_exception_type((StoreUnavailable, StorageUnavailable)),
         stop=stop_after_delay(seconds),
         wait=wait_exponential(multiplier=0.5, max=5.0),
-        before_sleep=before_sleep_log(log, logging.WARNING),
+        before_sleep=say_once,
         sleep=sleep,
         reraise=True,
-    )(call)
+    )
+    found = trying(call)
+    if trying.statistics["attempt_number"] > 1:
+        log.warning("its store is back")
+    return found

@@ -2,8 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from jobs.attempt import StageSeconds
 from jobs.errors import StoreUnavailable
@@ -14,8 +13,10 @@ from pipeline.progress import HeardText
 from worker.activity import Activity
 from worker.drain import Drain
 from worker.heartbeat import Heartbeat
+from worker.patience import patiently
 
 WRITE_SECONDS = 0.5  # at most two writes per second and job
+PAUSE_SECONDS = 5.0  # after a write that failed: each one holds up the pipeline for a timeout
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ class ProgressReporter:
         self._activity = activity
         self._job_id = job_id
         self._token = token
-        self._written = 0.0  # monotonic second of the last write
+        self._next_write = 0.0  # monotonic second
+        self._is_store_away = False
         self._seconds: dict[Stage, float] = {}
         self._stage: Stage | None = None
         self._fraction = 0.0
@@ -57,24 +59,36 @@ class ProgressReporter:
         self._activity.note(self._job_id, stage, fraction)
         self._heartbeat.check()
         self._drain.check()
-        if now - self._written < WRITE_SECONDS:
-            return
-        self._written = now
-        self._write(stage, fraction)
+        if now >= self._next_write:
+            self._write(stage, fraction)
 
     def go_on(self) -> None:
         """Say once more where the job is; what makes no progress asks so whether to go on."""
         if self._stage is not None:
             self(self._stage, self._fraction)
 
+    def wait_on(self) -> None:
+        """Go on as `go_on` does, while a store is away: that is no fault of the job's."""
+        self._activity.excuse(self._job_id)
+        self.go_on()
+
     def _write(self, stage: Stage, fraction: float) -> None:
+        pause_seconds = WRITE_SECONDS
         try:
             self._store.update(
                 self._job_id, lambda job: job.progressed(self._token, stage, fraction)
             )
         except StoreUnavailable as error:
             # Losing a percentage is no reason to lose the job.
-            log.warning("progress not written: %s", error, extra={"job_id": self._job_id})
+            if not self._is_store_away:  # said once, not with every step
+                log.warning("progress not written: %s", error, extra={"job_id": self._job_id})
+            self._is_store_away = True
+            pause_seconds = PAUSE_SECONDS
+        else:
+            if self._is_store_away:
+                log.warning("progress is written again", extra={"job_id": self._job_id})
+            self._is_store_away = False
+        self._next_write = time.monotonic() + pause_seconds
 
     @property
     def stage(self) -> Stage | None:
@@ -82,10 +96,13 @@ class ProgressReporter:
         return self._stage
 
     def decoded(self, seconds: float, codec: str) -> None:
-        """Take note of the length of the media and its audio codec."""
-        self._store.update(
-            self._job_id,
-            lambda job: job.measured(self._token, seconds=seconds, codec=codec),
+        """Take note of the length of the media and its audio codec; waits for the job store."""
+        patiently(
+            lambda: self._store.update(
+                self._job_id,
+                lambda job: job.measured(self._token, seconds=seconds, codec=codec),
+            ),
+            self.wait_on,
         )
 
     def stages(self) -> tuple[StageSeconds, ...]:
@@ -110,24 +127,25 @@ class HeardReporter:
         self._heard = heard
         self._job_id = job_id
         self._attempt = attempt
+        self._next_try = 0.0  # monotonic second
 
     def begin(self) -> None:
         """Forget what an earlier attempt heard, before anybody reads it for this one's."""
-        with self._convenience():
-            self._heard.clear(self._job_id)
+        self._try(lambda: self._heard.clear(self._job_id))
 
     def __call__(self, heard: HeardText) -> None:
         """Pass on the next stretch of text."""
         segment = HeardSegment(
             attempt=self._attempt, start=heard.start, end=heard.end, text=heard.text
         )
-        with self._convenience():
-            self._heard.add(self._job_id, segment)
+        self._try(lambda: self._heard.add(self._job_id, segment))
 
-    @contextmanager
-    def _convenience(self) -> Iterator[None]:
+    def _try(self, write: Callable[[], None]) -> None:
+        if time.monotonic() < self._next_try:
+            return
         try:
-            yield
+            write()
         except StoreUnavailable as error:
             # The transcript will have it; who watches misses a line.
             log.warning("not passed on: %s", error, extra={"job_id": self._job_id})
+            self._next_try = time.monotonic() + PAUSE_SECONDS
