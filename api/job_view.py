@@ -103,6 +103,9 @@ class JobView(_View):
     started_at: AwareDatetime | None
     finished_at: AwareDatetime | None
     expires_at: AwareDatetime | None = Field(description="when it is purged; null: never by itself")
+    media_expires_at: AwareDatetime | None = Field(
+        description="when its media is deleted before; null: with the job, or it is gone by now"
+    )
     stages: tuple[StageSeconds, ...]
     usage: JobUsage | None
     webhook: JobWebhook | None = Field(description="the job's own; endpoints are told besides")

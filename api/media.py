@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from werkzeug.http import is_resource_modified
 from api.access import own_job
 from api.connections import abort
 from api.downloads import name_download
+from api.problems import problem
 from api.request_model import RequestModel
 from api.services import services
 from jobs.errors import StorageUnavailable
@@ -56,9 +58,11 @@ class ByteRange:
 def read(path: MediaPath) -> Response:
     """Answer what was uploaded, byte by byte; with `Range`, a part of it.
 
-    409 while it was not fetched from the job's source yet.
+    409 while it was not fetched from the job's source yet, 410 once its time was over.
     """
     job = own_job(path.job_id)
+    if job.media.purged_at is not None:
+        return _gone(job.media.purged_at)
     found = services().media.find(job)
     answer = Response(mimetype=_content_type(job))
     _describe(answer, job, found)
@@ -76,6 +80,14 @@ def read(path: MediaPath) -> Response:
     if request.method != "HEAD":
         _stream(answer, job, found, sent)
     return answer
+
+
+def _gone(purged_at: datetime) -> Response:
+    msg = (
+        f"the media was deleted at {purged_at:%Y-%m-%dT%H:%M:%SZ}, as its time was over "
+        "(media_retention_days); the job and its transcript are still here"
+    )
+    return problem(HTTPStatus.GONE, "media_purged", msg)
 
 
 def _describe(answer: Response, job: Job, found: StoredMedia) -> None:

@@ -17,6 +17,7 @@ from jobs.indexes import Pipe
 from jobs.job import Job
 from jobs.redis_client import redis_errors
 from jobs.store import JobStore
+from jobs.sweeping import holders_key
 
 HELD_SECONDS = 60.0
 _SAME_SECONDS = 12 * 3600  # longer than any job
@@ -76,13 +77,13 @@ class Attachments:
         """
 
         def write(pipe: Pipe, job: Job, now: float) -> Job | None:
-            others = pipe.zcount(_holders(job_id), f"({now}", "+inf")
-            mine = pipe.zscore(_holders(job_id), token)
+            others = pipe.zcount(holders_key(job_id), f"({now}", "+inf")
+            mine = pipe.zscore(holders_key(job_id), token)
             is_mine_alive = isinstance(mine, float) and mine > now
             is_last = int(str(others)) - is_mine_alive <= 0
             ends = is_last and not job.status.is_final
             pipe.multi()
-            pipe.zrem(_holders(job_id), token)
+            pipe.zrem(holders_key(job_id), token)
             if not ends:
                 # Written as it is, so that of two who let go at once the second looks again.
                 if not job.status.is_final:
@@ -131,14 +132,10 @@ def new_token() -> str:
 
 
 def _hold(pipe: Pipe, job_id: str, token: str, now: float) -> None:
-    pipe.zremrangebyscore(_holders(job_id), "-inf", now)
-    pipe.zadd(_holders(job_id), {token: now + HELD_SECONDS})
-    pipe.expire(_holders(job_id), int(HELD_SECONDS) * 2)
+    pipe.zremrangebyscore(holders_key(job_id), "-inf", now)
+    pipe.zadd(holders_key(job_id), {token: now + HELD_SECONDS})
+    pipe.expire(holders_key(job_id), int(HELD_SECONDS) * 2)
 
 
 def _same(owner: str, fingerprint: str) -> str:
     return f"whisperline:same:{owner}:{fingerprint}"
-
-
-def _holders(job_id: str) -> str:
-    return f"whisperline:holders:{job_id}"

@@ -169,4 +169,6 @@ class JobOptions(TranscriptionOptions):
     metadata: Annotated[dict[str, JsonValue], AfterValidator(_small)] = Field(default_factory=dict)
     # Days after its end until a job is purged with all its files; None: what the service keeps.
     retention_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    # Days after its end until the media alone is deleted; 0: at once when it has succeeded.
+    media_retention_days: Annotated[int, Field(ge=0, le=3650)] | None = None
     webhook: Webhook | None = None  # who is told of it, besides its owner's endpoints

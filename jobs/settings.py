@@ -30,6 +30,8 @@ class StoreSettings(BaseSettings):
     aws_secret_access_key: SecretStr | None = None
     # Days after its end until a job is purged with all its files; 0: kept until it is deleted.
     retention_days: int = Field(default=0, ge=0, le=3650)
+    # The same of the media alone, never longer; 0: at once when it is done, None: with the job.
+    media_retention_days: int | None = Field(default=None, ge=0, le=3650)
     aws_region: str = Field(
         default="us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION")
     )
