@@ -8,7 +8,7 @@ export DO
 export AUDIO # reaches the shell as it is, whatever characters a path has
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models demo up down logs keys check format test fuzz chaos bench lock
+.PHONY: help setup models demo up down logs keys check format test outages fuzz chaos bench lock
 
 help: ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/	/' | expand -t 10
@@ -49,7 +49,10 @@ format: setup ## put the code into its form
 	@.venv/bin/ruff check --fix $(CODE)
 
 test: check models ## everything that needs no GPU, against real servers and real models
-	@$(PY) -m pytest tests/integration tests/end_to_end
+	@$(PY) -m pytest -m "not slow" tests/integration tests/end_to_end
+
+outages: setup ## the tests that take minutes: long outages of Redis and storage, growth
+	@$(PY) -m pytest -m slow tests/integration
 
 fuzz: setup ## schemathesis over every route for some minutes; FUZZ_EXAMPLES=n each
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-100} $(PY) -m pytest -q -s --timeout 3700 \

@@ -8,6 +8,7 @@ from flask import Flask, Request, g, request
 from werkzeug.datastructures import Authorization
 
 from api.key_ring import ANONYMOUS
+from api.restoring import restorer
 from api.services import services
 from jobs.errors import JobNotFound, JobPurged, NotAllowed, NotAuthenticated
 from jobs.job import Job
@@ -70,12 +71,14 @@ def own_job(job_id: str) -> Job:
     Raises:
         JobNotFound: there is none, or it is somebody else's: the answer is the same.
         JobPurged: it was deleted.
+        StoreUnavailable: Redis was emptied, and it is not known yet whether there is such a job.
     """
     found = services()
-    named = found.reservations.job_named(owner(), job_id)
+    lost = restorer(found)  # what Redis has lost is brought back here
+    named = found.reservations.job_named(owner(), job_id) or lost.job_named(owner(), job_id)
     known = named or job_id
     try:
-        job = found.store.get(known)
+        job = lost.get(known)
     except JobPurged:
         if found.store.owner_of_purged(known) == owner():
             raise

@@ -29,6 +29,7 @@ from jobs.errors import (
 )
 from jobs.ids import new_id
 from jobs.job import Job, Media
+from jobs.name_files import take
 from jobs.options import Priority
 from jobs.reservations import RECEIVING_SECONDS, HeldName, NameKind
 from jobs.source import S3Source, UploadSource, UrlSource
@@ -66,7 +67,8 @@ def submit_batch(
 
 
 def _submit_once(services: Services, owner: str, request: Request, key: str) -> NamedBatch:
-    reservation = services.reservations.take(owner, NameKind.IDEMPOTENCY_KEY, key)
+    names = services.files.names
+    reservation = take(services.reservations, names, owner, NameKind.IDEMPOTENCY_KEY, key)
     if reservation.job_id is not None:
         if receive_batch(request, services.settings).fingerprint != reservation.fingerprint:
             msg = "this Idempotency-Key was used with another body; choose a new one"
@@ -78,11 +80,14 @@ def _submit_once(services: Services, owner: str, request: Request, key: str) -> 
         asked = receive_batch(request, services.settings, on_chunk=renewing)
         services.reservations.renew(reservation)
         name = HeldName(reservation=reservation, fingerprint=asked.fingerprint)
-        return NamedBatch(batch_id=_accept(services, owner, asked, name), is_replay=False)
+        batch_id = _accept(services, owner, asked, name)
     except BaseException:
         with suppress(Unavailable):  # then it lapses by itself
             services.reservations.give_back(reservation)
         raise
+    with suppress(Unavailable):  # Redis knows it; only should that be emptied is it missed
+        names.write(owner, name.standing_for(batch_id))
+    return NamedBatch(batch_id=batch_id, is_replay=False)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -154,6 +155,8 @@ def delete(path: BatchPath) -> tuple[str, int]:
     found = services()
     batch = found.batches.find(path.batch_id, owner()).batch
     found.batches.delete(batch)
+    # Else it would come back, if Redis were emptied before all of it is deleted.
+    found.batch_work.bring_up_to_date(batch.deleted(datetime.now(UTC)))
     if batch.is_accepted:  # else somebody is still writing its jobs down
         with suppress(Unavailable):  # the housekeeper does the rest
             found.batch_work.purge(batch, seconds=PURGE_SECONDS)

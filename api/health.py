@@ -1,5 +1,7 @@
 """Say whether the service is there, whether it can work, and how much there is to do."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import Literal
 
@@ -53,6 +55,10 @@ class Readiness(BaseModel):
 
     status: Literal["ready", "not ready"]
     checks: dict[str, str] = Field(description="each part that it takes: `ok`, or what is wrong")
+    rebuilding: bool = Field(
+        default=False,
+        description="Redis was emptied: lists of jobs are incomplete until all are back",
+    )
 
 
 class WorkerLoad(BaseModel):
@@ -108,15 +114,12 @@ def ready() -> Response:
     It says nothing of workers: without one, jobs are taken in, and wait.
     """
     found = services()
-    checks: dict[str, str] = {}
-    for name, ping in (("redis", found.store.ping), ("storage", found.files.ping)):
-        try:
-            ping()
-            checks[name] = "ok"
-        except Unavailable as error:
-            checks[name] = error.message
+    pings = {"redis": found.store.ping, "storage": found.files.ping}
+    with ThreadPoolExecutor(len(pings)) as pool:  # at once: each may let us wait for its timeout
+        checks = dict(zip(pings, pool.map(_outcome, pings.values()), strict=True))
     if all(outcome == "ok" for outcome in checks.values()):
-        return answer_json(Readiness(status="ready", checks=checks))
+        rebuilding = not found.store.is_rebuilt()
+        return answer_json(Readiness(status="ready", checks=checks, rebuilding=rebuilding))
     answer = answer_json(Readiness(status="not ready", checks=checks), status=503)
     answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return answer
@@ -149,6 +152,14 @@ def queue_metrics() -> Response:
             workers=loads,
         )
     )
+
+
+def _outcome(ping: Callable[[], None]) -> str:
+    try:
+        ping()
+    except Unavailable as error:
+        return error.message
+    return "ok"
 
 
 def _health(workers: list[WorkerStatus], *, queued: int, lacks: str | None) -> Health:

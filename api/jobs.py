@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -19,7 +20,7 @@ from api.request_bodies import form_body, header, json_body
 from api.request_model import RequestModel
 from api.services import services
 from api.submission import Named, submit, submit_once
-from jobs.errors import InvalidOptions, MalformedRequest
+from jobs.errors import InvalidOptions, MalformedRequest, StoreUnavailable
 from jobs.job import Job
 from jobs.ledger import bring_up_to_date
 from jobs.listing import JobFilter
@@ -210,7 +211,7 @@ def cancel(path: JobPath) -> Response:
     job = own_job(path.job_id)
     if job.status is not JobStatus.CANCELED:
         job = found.store.update(job.id, _canceled)
-        bring_up_to_date(found.files, job)
+        bring_up_to_date(found.files, job, store=found.store)
         found.batch_endings.settle(job.batch_id)
     return answer_json(_shown(job), status=HTTPStatus.ACCEPTED)
 
@@ -220,7 +221,7 @@ def retry(path: JobPath) -> Response:
     """Queue a job that failed or was canceled once more, with all its attempts."""
     found = services()
     job = found.batch_endings.retry(own_job(path.job_id).id)
-    bring_up_to_date(found.files, job)
+    bring_up_to_date(found.files, job, store=found.store)
     found.dispatch.feed(job.options.priority, job.owner)
     return answer_json(_shown(job), status=HTTPStatus.ACCEPTED)
 
@@ -253,10 +254,15 @@ def _canceled(job: Job) -> Job:
 
 def _accepted(named: Named) -> Response:
     job, waited = named.job, _preferred_wait()
+    # It is accepted, whatever goes away now: told otherwise, the client would send it again.
     if waited:
-        job = _waited(job, lambda job: job.status.is_final, waited)
+        with suppress(StoreUnavailable):
+            job = _waited(job, lambda job: job.status.is_final, waited)
+    view = JobView.of(job)
+    with suppress(StoreUnavailable):
+        view = _shown(job)
     is_over = bool(waited) and job.status.is_final
-    answer = answer_json(_shown(job), status=HTTPStatus.OK if is_over else HTTPStatus.ACCEPTED)
+    answer = answer_json(view, status=HTTPStatus.OK if is_over else HTTPStatus.ACCEPTED)
     answer.headers["Location"] = url_for("jobs.read", job_id=job.id)
     if waited:
         answer.headers["Preference-Applied"] = f"wait={waited:g}"

@@ -10,11 +10,19 @@ from datetime import UTC, datetime
 
 from api.multipart import FileHead
 from api.receiving import HashingSink, Receive, Received
+from api.restoring import restorer
 from api.services import Services
 from jobs.attachments import FirstOfItsKind, SameUnderWay, new_token
-from jobs.errors import IdempotencyMismatch, QueueFull, SubmissionInProgress, Unavailable
+from jobs.errors import (
+    IdempotencyMismatch,
+    QueueFull,
+    StoreUnavailable,
+    SubmissionInProgress,
+    Unavailable,
+)
 from jobs.ids import new_id
 from jobs.job import Job
+from jobs.name_files import take
 from jobs.reservations import RECEIVING_SECONDS, HeldName, NameKind, Reservation
 from jobs.source import UploadSource
 from jobs.store import Condition
@@ -57,27 +65,28 @@ def submit_once(
         JobPurged: the job that the name stands for was deleted.
         Whatever `submit` raises.
     """
-    reservation = services.reservations.take(owner, kind, name)
+    reservation = take(services.reservations, services.files.names, owner, kind, name)
     if reservation.job_id is not None:
         received = receive(lambda head: _Unkept())
         if fingerprint_of(received) != reservation.fingerprint:
             msg = "this Idempotency-Key or id was used with another body; choose a new one"
             raise IdempotencyMismatch(msg)
-        return Named(job=services.store.get(reservation.job_id), is_replay=True)
+        return Named(job=restorer(services).get(reservation.job_id), is_replay=True)
     try:
         must_have_room(services, owner)
         client_id = name if kind is NameKind.CLIENT_ID else None
         renewing = _renewing(services, reservation, receive)
         with _received(services, owner, renewing, client_id=client_id) as new:
-            _accept(
-                services,
-                new.job,
-                [HeldName(reservation=reservation, fingerprint=new.fingerprint)],
-            )
+            held = HeldName(reservation=reservation, fingerprint=new.fingerprint)
+            _accept(services, new.job, [held])
     except BaseException:
         with suppress(Unavailable):  # then it lapses by itself
             services.reservations.give_back(reservation)
         raise
+    try:
+        services.files.names.write(owner, held.standing_for(new.job.id))
+    except Unavailable as error:  # the job is there: only a lost Redis would forget its name
+        log.warning("name not written down: %s", error, extra={"job_id": new.job.id})
     return Named(job=new.job, is_replay=False)
 
 
@@ -170,6 +179,12 @@ def _received(
     )
     try:
         yield _New(job=job, fingerprint=fingerprint_of(received))
+    except StoreUnavailable:
+        # A Redis that did not answer in time may write the record yet: such a job needs its media.
+        # Without record and ledger the media is nobody's, and cleared away (jobs/orphans.py).
+        with suppress(Unavailable):
+            services.files.withdraw_ledger(job_id)
+        raise
     except BaseException:
         with suppress(Unavailable):
             services.files.discard(job_id)

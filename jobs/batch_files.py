@@ -2,6 +2,7 @@
 
     batches/<id>/batch.json     the Batch as accepted, then as canceled and as over
     batches/<id>/jobs.jsonl     its manifest: every Job as accepted, one a line
+    batches/<id>/gone/<job id>  empty: this job was deleted by itself (jobs/files.py)
 
 The manifest takes the place of ten thousand ledger entries; each job still writes its own when a
 worker ends it. The manifest of a batch that is over names no headers of addresses any more.
@@ -67,6 +68,30 @@ class BatchFiles:
                 for line in body.iter_lines(chunk_size=256 * 1024):
                     yield Job.model_validate_json(line)
 
+    def read_batch(self, batch_id: str) -> Batch | None:
+        """Return where a batch stood when that was last written down; None: there is none."""
+        with storage_errors():
+            key = f"{_folder(batch_id)}batch.json"
+            try:
+                found = self._s3.get_object(Bucket=self._bucket, Key=key)
+            except self._s3.exceptions.NoSuchKey:
+                return None
+            return Batch.model_validate_json(found["Body"].read())
+
+    def ids(self) -> Iterator[list[str]]:
+        """Yield the ids of all batches, some at a time, the oldest first."""
+        with storage_errors():
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix="batches/", Delimiter="/"
+            )
+            for page in pages:
+                folders = [found["Prefix"] for found in page.get("CommonPrefixes", [])]
+                yield [folder.split("/")[1] for folder in folders]
+
+    def gone(self, batch_id: str) -> set[str]:
+        """Return the ids of its jobs that were deleted by themselves."""
+        return {key.rpartition("/")[2] for key in self._keys(f"{_folder(batch_id)}gone/")}
+
     def forget_headers(self, batch: Batch) -> None:
         """Take what opened the addresses of a batch that is over out of its manifest."""
         jobs = list(self.read(batch.id))
@@ -75,10 +100,14 @@ class BatchFiles:
             self.write(batch, bare)
 
     def delete(self, batch_id: str) -> None:
-        """Delete everything of a batch but its jobs; nothing happens if there is nothing."""
+        """Delete everything of a batch but its jobs; nothing happens if there is nothing.
+
+        What says where it stands goes last: until then, others see that it was deleted.
+        """
+        last = f"{_folder(batch_id)}batch.json"
         with storage_errors():
-            for name in ("jobs.jsonl", "batch.json"):
-                self._s3.delete_object(Bucket=self._bucket, Key=f"{_folder(batch_id)}{name}")
+            for key in [*(key for key in self._keys(_folder(batch_id)) if key != last), last]:
+                self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def media_below(self, bucket: str, prefix: str, *, limit: int) -> list[str]:
         """Return the keys of all media below a prefix, in alphabetical order.
@@ -115,6 +144,13 @@ class BatchFiles:
             msg = "no media is below this prefix; it is told by the ending of its name (.wav, .mp3)"
             raise InvalidSource(msg)
         return keys
+
+    def _keys(self, prefix: str) -> list[str]:
+        with storage_errors():
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix
+            )
+            return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def _put(self, batch_id: str, name: str, text: str, media_type: str) -> None:
         with storage_errors():

@@ -22,6 +22,7 @@ from jobs.bulk import CHUNK, Bulk
 from jobs.errors import IllegalMove, JobNotFound, JobPurged, StorageUnavailable
 from jobs.files import JobFiles
 from jobs.job import Job
+from jobs.ledger import settle
 from jobs.reservations import HeldName
 from jobs.status import JobStatus
 from jobs.store import JobStore
@@ -34,6 +35,7 @@ ROUND_SECONDS = 3.0  # of the housekeeper's, who has leases to look after too
 # So long a batch is left to the request that sent it, which stops before; from then on it is dead.
 ACCEPTING_SECONDS = 20.0
 _PURGES_AT_ONCE = 8  # each of them mostly waits for storage
+_WRITES_AT_ONCE = 4  # the same
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +110,9 @@ class BatchWork:
     def purge(self, batch: Batch, *, seconds: float) -> bool:
         """Delete all jobs of a batch, their files, and then itself; False: time was too short."""
         deadline = time.monotonic() + seconds
+        # First where a lost Redis cannot forget it: it would bring back what is half deleted.
+        batch = batch.deleted(datetime.now(UTC))
+        self._batch_files.write_batch(batch)
         # Else workers would begin what is about to be deleted.
         if not self.cancel(batch, seconds=seconds):
             return False
@@ -116,12 +121,15 @@ class BatchWork:
                 if time.monotonic() > deadline:
                     return False
                 # Files first: if storage is away, the job is still there to be deleted again.
-                list(threads.map(self._files.purge, self._store.get_many(ids)))
+                list(threads.map(self._purge, self._store.get_many(ids)))
                 for job_id in ids:
                     with suppress(JobNotFound, JobPurged):
                         self._store.purge(job_id)
         self._close(batch)
         return True
+
+    def _purge(self, job: Job) -> None:
+        self._files.purge(job, with_batch=True)
 
     def look_at(self, batch_id: str | None) -> None:
         """Have the next round look at a batch, a job of which is about to be purged."""
@@ -162,9 +170,30 @@ class BatchWork:
             log.warning("half accepted; going on: %s", batch.id)
             self.write_down(batch, self._batch_files.read(batch.id), seconds=seconds)
         elif batch.is_canceling:
+            self._batch_files.write_batch(batch)  # first where a lost Redis cannot forget it
             self.cancel(batch, seconds=seconds)
-        elif batch.completed_at is not None and seconds:
+        elif (
+            batch.completed_at is not None
+            and seconds
+            and self._write_ledgers(batch, seconds=seconds)
+        ):
             self._close(batch)
+
+    def _write_ledgers(self, batch: Batch, *, seconds: float) -> bool:
+        """Write what the ledger lacks of a batch that is over; False: the time was too short.
+
+        From the moment its own entry says that it is over, the manifest brings nothing back.
+        """
+        deadline = time.monotonic() + seconds
+
+        def write(job: Job) -> bool:
+            if time.monotonic() > deadline:
+                return False
+            settle(self._store, self._files, job)
+            return True
+
+        with ThreadPoolExecutor(_WRITES_AT_ONCE) as threads:
+            return all(threads.map(write, self._batches.due(batch)))
 
     def _close(self, batch: Batch) -> None:
         """Look no longer at a batch that is over, and forget one that has no jobs any more."""

@@ -1,6 +1,6 @@
 """Keep the records of all batches, and what their owners decide about them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,13 +16,13 @@ from jobs.batch_records import (
     read,
     write,
 )
-from jobs.errors import BatchNotFound, BatchPurged, QueueFull
-from jobs.indexes import Pipe, batch_counts_key, index_key
+from jobs.errors import BatchNotFound, BatchPurged, QueueFull, StoreUnavailable
+from jobs.indexes import LEDGER_DUE, Pipe, batch_counts_key, index_key
 from jobs.job import Job
 from jobs.redis_client import redis_errors, texts
 from jobs.reservations import HeldName
 from jobs.status import JobStatus
-from jobs.store import JobStore
+from jobs.store import REBUILT, JobStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,39 @@ class Batches:
         with redis_errors():
             self._redis.transaction(add, promised_key(batch.owner), *names)
 
+    def known(self, batch_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that have a record, or were deleted."""
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for batch_id in batch_ids:
+                pipe.exists(batch_key(batch_id), purged_key(batch_id))
+            found = pipe.execute()
+        return {batch_id for batch_id, count in zip(batch_ids, found, strict=True) if count}
+
+    def restore(self, batch: Batch) -> None:
+        """Write the record of a batch that Redis forgot, and have the housekeeper look at it.
+
+        Its jobs that are kept must be back, so that it is not taken for one without any.
+        """
+
+        def restore(pipe: Pipe) -> None:
+            known = pipe.exists(batch_key(batch.id), purged_key(batch.id))
+            waiting = pipe.hmget(batch_counts_key(batch.id), [JobStatus.QUEUED, JobStatus.RUNNING])
+            pipe.multi()
+            if known:
+                return
+            # One of its jobs was retried after it was over.
+            is_open = any(int(number or 0) for number in waiting)
+            write(pipe, batch.reopened() if is_open and batch.deleted_at is None else batch)
+            pipe.sadd(OPEN, batch.id)
+            if batch.deleted_at is None:
+                pipe.zadd(owners_key(batch.owner), {batch.id: 0})
+
+        with redis_errors():
+            self._redis.transaction(
+                restore, batch_key(batch.id), purged_key(batch.id), batch_counts_key(batch.id)
+            )
+
     def keep_promise(self, pipe: Pipe, batch: Batch, written: int) -> None:
         """Queue what makes jobs of a batch count as waiting, and no longer as promised."""
         pipe.hincrby(promised_key(batch.owner), batch.id, -written)
@@ -93,19 +126,24 @@ class Batches:
         Raises:
             BatchNotFound: there is none, or it is somebody else's.
             BatchPurged: it was deleted, or all its jobs were.
+            StoreUnavailable: Redis was emptied a while ago; there may be one.
         """
         with redis_errors():
             pipe = self._redis.pipeline(transaction=False)
             pipe.get(batch_key(batch_id))
             pipe.hgetall(batch_counts_key(batch_id))
             pipe.get(purged_key(batch_id))
-            record, counted, purged_of = pipe.execute()
+            pipe.exists(REBUILT)
+            record, counted, purged_of, is_rebuilt = pipe.execute()
         batch = read(record)
         if batch is not None and batch.owner == owner and batch.deleted_at is None:
             return CountedBatch(batch=batch, counts=counts_of(batch, counted))
         if owner in (purged_of, batch.owner if batch is not None else None):
             msg = f"batch {batch_id} was deleted"
             raise BatchPurged(msg)
+        if not is_rebuilt:
+            msg = "batches are being restored after a loss, maybe this one too; try again shortly"
+            raise StoreUnavailable(msg)
         msg = f"there is no batch {batch_id}"
         raise BatchNotFound(msg)
 
@@ -156,6 +194,14 @@ class Batches:
         with redis_errors():
             ids = texts(self._redis.zinter(keys))
         return [job for job in self._store.get_many(ids) if job.status is JobStatus.RUNNING]
+
+    def due(self, batch: Batch) -> list[Job]:
+        """Return the jobs of a batch whose ledger entry may be behind."""
+        with redis_errors():
+            ids = texts(
+                self._redis.zinter([LEDGER_DUE, index_key(batch.owner, "batch_id", batch.id)])
+            )
+        return self._store.get_many(ids)
 
     def cancel(self, batch_id: str) -> Batch | None:
         """Note that all that is not over is to be canceled; None: there is no such batch."""

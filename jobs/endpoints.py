@@ -115,6 +115,30 @@ class Endpoints:
             self._redis.hdel(endpoints_key(owner), endpoint_id)
         self._bring_up_to_date(owner, endpoint_id)  # an update may have written it once more
 
+    def restore_all(self) -> int:
+        """Bring back what the ledger has and Redis forgot, and return how many that were.
+
+        Raises:
+            Unavailable: Redis or storage is away; some are back.
+        """
+        return sum(
+            self._restore(owner, name)
+            for owner, name in self._files.names()
+            if name.startswith("whk_") and self._find(owner, name) is None
+        )
+
+    def _restore(self, owner: str, endpoint_id: str) -> bool:
+        written_down = self._files.read(owner, endpoint_id)
+        if written_down is None:
+            return False
+        with redis_errors():
+            is_new = self._redis.hsetnx(endpoints_key(owner), endpoint_id, written_down.decode())
+            # Its owner may have removed it since it was read: the ledger's entry goes first.
+            if is_new and self._files.read(owner, endpoint_id) is None:
+                self._redis.hdel(endpoints_key(owner), endpoint_id)
+                return False
+        return bool(is_new)
+
     def _changed(
         self, owner: str, endpoint_id: str, change: Callable[[Endpoint], Endpoint]
     ) -> tuple[Endpoint, Endpoint]:

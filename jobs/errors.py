@@ -304,6 +304,10 @@ class StoreUnavailable(Unavailable):
     code = "store_unavailable"
 
 
+class JobNotRestored(StoreUnavailable):
+    """Redis was emptied, and it is not known yet whether there is such a job."""
+
+
 class StorageUnavailable(Unavailable):
     """Object storage did not answer."""
 

@@ -5,6 +5,8 @@
     jobs/<id>/<attempt>/transcript.json      the canonical transcript of one attempt
     jobs/<id>/<attempt>/transcript.srt …     its renderings
     uploads/<upload id>/media                media that a client sends by itself (jobs/uploads.py)
+    names/<owner>/…                          what names stand for (jobs/name_files.py)
+    batches/<id>/…                           batches (jobs/batch_files.py)
     keys/<owner>/<sha256>                    API keys (jobs/key_files.py)
 
 Each attempt writes below its own unguessable name and the record says which one counts, so a
@@ -13,6 +15,7 @@ worker that lost its lease can never write over the transcript of another.
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,10 +26,15 @@ from botocore.exceptions import ClientError
 from jobs.errors import FetchedTooLarge, FetchFailed, TranscriptNotReady
 from jobs.job import Job
 from jobs.multipart import MultipartWriter
+from jobs.name_files import NameFiles
+from jobs.reservations import NameKind
 from jobs.s3_client import storage_errors
 from jobs.source import UploadSource
+from jobs.storage_clock import age_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -37,6 +45,11 @@ _TRANSFER = TransferConfig(multipart_chunksize=16 * 1024 * 1024, max_concurrency
 
 def _folder(job_id: str) -> str:
     return f"jobs/{job_id}/"
+
+
+def gone_key(batch_id: str, job_id: str) -> str:
+    """Return where it says that a job of a batch was deleted by itself."""
+    return f"batches/{batch_id}/gone/{job_id}"
 
 
 def upload_key(upload_id: str) -> str:
@@ -51,12 +64,21 @@ def media_key(job: Job) -> str:
     return f"{_folder(job.id)}media"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """What the ledger says of a job."""
+
+    job: Job
+    age_seconds: float  # since it was written, by the clock of storage
+
+
 class JobFiles:
     """The media, the transcripts and the ledger entry of each job."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._s3 = client
         self._bucket = bucket
+        self.names = NameFiles(client, bucket)
 
     def ping(self) -> None:
         """Raise StorageUnavailable unless the bucket is there."""
@@ -91,10 +113,35 @@ class JobFiles:
                 writer.abort()
                 raise
 
-    def fetch_media(self, job: Job, target: Path) -> None:
-        """Bring the media to a file; memory does not grow with it."""
+    def fetch_media(
+        self, job: Job, target: Path, *, on_bytes: "Callable[[int], None] | None" = None
+    ) -> None:
+        """Bring the media to a file; memory does not grow with it.
+
+        Args:
+            job: whose.
+            target: where to.
+            on_bytes: told of every further stretch, by several threads.
+
+        Raises:
+            FetchFailed: it is not in storage any more.
+            StorageUnavailable: storage does not answer.
+        """
         with storage_errors():
-            self._s3.download_file(self._bucket, media_key(job), str(target), Config=_TRANSFER)
+            try:
+                self._s3.download_file(
+                    self._bucket,
+                    media_key(job),
+                    str(target),
+                    Config=_TRANSFER,
+                    Callback=on_bytes,
+                )
+            except ClientError as error:
+                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+                if status != HTTPStatus.NOT_FOUND:
+                    raise
+                msg = "its media is not in storage any more; send it again"
+                raise FetchFailed(msg) from error
 
     def put_media(self, job: Job, source: Path, *, content_type: str | None) -> None:
         """Keep media that a worker fetched from elsewhere."""
@@ -132,6 +179,21 @@ class JobFiles:
         """Write down the job where a lost Redis cannot forget it."""
         self._put(f"{_folder(job.id)}job.json", job.model_dump_json().encode(), "application/json")
 
+    def read_ledger(self, job_id: str) -> LedgerEntry | None:
+        """Return what the ledger says of a job; None: nothing."""
+        with storage_errors():
+            try:
+                found = self._s3.get_object(Bucket=self._bucket, Key=f"{_folder(job_id)}job.json")
+            except self._s3.exceptions.NoSuchKey:
+                return None
+            job = Job.model_validate_json(found["Body"].read())
+            return LedgerEntry(job=job, age_seconds=age_of(found))
+
+    def withdraw_ledger(self, job_id: str) -> None:
+        """Take back the ledger entry of a job of which nobody was told; its media stays."""
+        with storage_errors():
+            self._s3.delete_object(Bucket=self._bucket, Key=f"{_folder(job_id)}job.json")
+
     def put_transcript(
         self, job_id: str, attempt: str, *, suffix: str, content: bytes, media_type: str
     ) -> None:
@@ -151,11 +213,26 @@ class JobFiles:
         with storage_errors():
             return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"]
 
-    def purge(self, job: Job) -> None:
-        """Delete everything of a job; nothing happens if there is nothing."""
+    def purge(self, job: Job, *, with_batch: bool = False) -> None:
+        """Delete everything of a job; nothing happens if there is nothing.
+
+        Args:
+            job: which.
+            with_batch: whether its whole batch goes; else a mark stays there, so that the manifest
+                does not bring the job back.
+        """
+        if job.batch_id is not None and not with_batch:
+            self._put(gone_key(job.batch_id, job.id), b"", "application/octet-stream")
+        if job.client_id is not None:
+            self.names.delete(job.owner, NameKind.CLIENT_ID, job.client_id)
         if isinstance(job.source, UploadSource):
             self._delete(f"uploads/{job.source.upload_id}/")
         self._delete(_folder(job.id))
+
+    def purge_media(self, job: Job) -> None:
+        """Delete the media of a job; nothing happens if there is none."""
+        with storage_errors():
+            self._s3.delete_object(Bucket=self._bucket, Key=media_key(job))
 
     def drop_upload(self, upload_id: str, s3_upload_id: str | None) -> None:
         """Delete what a client sent by itself, whole or in parts."""

@@ -9,6 +9,10 @@
     whisperline:queued_unsized:<queue>            string  jobs there whose media has no known size
     whisperline:leases                            zset    running ids by the second of expiry
     whisperline:expiring                          zset    ids that are over by the second of purge
+    whisperline:expiring_media                    zset    those whose media goes before, likewise
+    whisperline:ledger_due                        zset    ids whose ledger entry may be behind, by
+                                                          the second of the change
+    whisperline:uploads_used                      set     uploads that are the media of a job
     whisperline:usage:<owner>:<day>               hash    jobs and seconds that ended on a UTC day
     whisperline:pace                              hash    bytes, audio and work of all successes
 
@@ -21,15 +25,19 @@ from datetime import UTC, datetime
 
 import redis
 
-from jobs import lanes
+from jobs import lanes, sweeping
 from jobs.job import Job
 from jobs.options import Priority
+from jobs.source import UploadSource
 from jobs.status import JobStatus
 
 LEASE_SECONDS = 30.0  # three heartbeats; a dead worker's job waits this long at most
 USAGE_SECONDS = 800 * 24 * 3600  # two years and a bit: this year beside the last
 LEASES = "whisperline:leases"
 EXPIRING = "whisperline:expiring"
+EXPIRING_MEDIA = "whisperline:expiring_media"
+LEDGER_DUE = "whisperline:ledger_due"
+UPLOADS_USED = "whisperline:uploads_used"
 PACE = "whisperline:pace"
 
 Pipe = redis.client.Pipeline
@@ -70,24 +78,40 @@ def usage_key(owner: str, day: str) -> str:
     return f"whisperline:usage:{owner}:{day}"
 
 
-def keep(pipe: Pipe, job: Job, *, was: Job | None, now: float) -> None:
-    """Queue what makes all indexes say `job`; `was` is the record before, None for a new one."""
+def keep(pipe: Pipe, job: Job, *, was: Job | None, now: float, is_restored: bool = False) -> None:
+    """Queue what makes all indexes say `job`.
+
+    Args:
+        pipe: in MULTI.
+        job: the record.
+        was: the record before; None for a new one.
+        now: the second, by Redis' clock.
+        is_restored: whether it comes from the ledger: it is not written there again, and what
+            waits does so since it was made.
+    """
     if job.status is JobStatus.RUNNING:
         pipe.zadd(LEASES, {job.id: now + LEASE_SECONDS})
     if was is None:
-        for key in _lasting(job):
-            pipe.zadd(key, {job.id: 0})
+        _keep_lasting(pipe, job)
     if was is None or was.status is not job.status:
-        _move(pipe, job, was, now)
+        _move(pipe, job, was, job.created_at.timestamp() if is_restored else now)
+    if not is_restored and (job.status.is_final or (was is not None and was.status.is_final)):
+        pipe.zadd(LEDGER_DUE, {job.id: now})
     if was is None or was.expires_at != job.expires_at:
         _keep_expiry(pipe, job)
+    if was is None or was.media_expires_at != job.media_expires_at:
+        _keep_media_expiry(pipe, job)
 
 
 def forget(pipe: Pipe, job: Job) -> None:
     """Queue what takes a job out of every index; what it used stays counted."""
+    sweeping.erase(pipe, job)
     for key in _lasting(job):
         pipe.zrem(key, job.id)
-    pipe.zrem(EXPIRING, job.id)
+    for key in (EXPIRING, EXPIRING_MEDIA, LEDGER_DUE):
+        pipe.zrem(key, job.id)
+    if isinstance(job.source, UploadSource):
+        pipe.srem(UPLOADS_USED, job.source.upload_id)
     lanes.settle(pipe, job.options.priority, job.owner, job.id)
     _leave(pipe, job)
 
@@ -101,6 +125,13 @@ def _lasting(job: Job) -> Iterator[str]:
         yield index_key(job.owner, "batch_id", job.batch_id)
     for tag in set(job.options.tags):
         yield index_key(job.owner, "tag", tag)
+
+
+def _keep_lasting(pipe: Pipe, job: Job) -> None:
+    for key in _lasting(job):
+        pipe.zadd(key, {job.id: 0})
+    if isinstance(job.source, UploadSource):
+        pipe.sadd(UPLOADS_USED, job.source.upload_id)
 
 
 def _move(pipe: Pipe, job: Job, was: Job | None, now: float) -> None:
@@ -136,6 +167,13 @@ def _keep_expiry(pipe: Pipe, job: Job) -> None:
         pipe.zadd(EXPIRING, {job.id: job.expires_at.timestamp()})
 
 
+def _keep_media_expiry(pipe: Pipe, job: Job) -> None:
+    if job.media_expires_at is None:
+        pipe.zrem(EXPIRING_MEDIA, job.id)
+    else:
+        pipe.zadd(EXPIRING_MEDIA, {job.id: job.media_expires_at.timestamp()})
+
+
 def _leave(pipe: Pipe, job: Job) -> None:
     pipe.zrem(index_key(job.owner, "status", job.status), job.id)
     if job.batch_id is not None:
@@ -151,7 +189,9 @@ def _leave(pipe: Pipe, job: Job) -> None:
 
 def _count(pipe: Pipe, job: Job) -> None:
     """Add a job that is over to its owner's day, and a success to the pace of all."""
-    day = usage_key(job.owner, datetime.now(UTC).date().isoformat())
+    # The day on which it ended: one that comes from the ledger did so long ago.
+    ended_at = job.finished_at or datetime.now(UTC)
+    day = usage_key(job.owner, ended_at.astimezone(UTC).date().isoformat())
     audio, work = job.media.seconds or 0.0, job.processing_seconds or 0.0
     pipe.hincrby(day, str(job.status), 1)
     pipe.hincrby(day, "media_bytes", job.media.bytes or 0)

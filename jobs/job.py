@@ -1,6 +1,6 @@
 """Hold what is known of one job, and the moves it may make."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -14,8 +14,9 @@ from jobs.attempt import (
     StageSeconds,
     failure_after,
 )
-from jobs.errors import IllegalMove, LeaseLost
+from jobs.errors import IllegalMove, LeaseLost, MediaNotKept
 from jobs.options import JobOptions
+from jobs.retention import Retention
 from jobs.source import Source, UploadSource, UrlSource
 from jobs.stages import Stage, overall
 from jobs.status import MOVES, JobStatus
@@ -39,6 +40,7 @@ class Media(_Value):
     content_type: str | None = None
     seconds: float | None = None
     codec: str | None = None
+    purged_at: AwareDatetime | None = None  # when it was deleted, before its job
 
 
 class Job(_Value):
@@ -64,6 +66,7 @@ class Job(_Value):
     started_at: AwareDatetime | None = None  # of the attempt under way, or the last one
     finished_at: AwareDatetime | None = None
     expires_at: AwareDatetime | None = None  # when it is purged; None: not by itself
+    media_expires_at: AwareDatetime | None = None  # its media alone; None: with it
     language: str | None = None
     language_confidence: Share | None = None
     warnings: tuple[TranscriptWarning, ...] = ()
@@ -151,11 +154,16 @@ class Job(_Value):
         return self.model_copy(update={"media": media, "source": source})
 
     def retried(self) -> Self:
-        """Run again from the beginning, because its owner asks for it."""
+        """Run again from the beginning, because its owner asks for it.
+
+        Raises:
+            IllegalMove: it is neither failed nor canceled.
+            MediaNotKept: its media was deleted, and nobody but its owner has it.
+        """
         if not self.status.is_final:
             msg = f"the job is {self.status}; only one that failed or was canceled can be retried"
             raise IllegalMove(msg)
-        return self._move(
+        again = self._move(
             JobStatus.QUEUED,
             attempt=0,
             told_at=None,
@@ -169,14 +177,58 @@ class Job(_Value):
             started_at=None,
             finished_at=None,
             expires_at=None,
+            media_expires_at=None,
+        )
+        return again.model_copy(update={"media": self._media_to_run_again()})
+
+    def kept_for(self, days: float | None, *, media_days: float | None = None) -> Self:
+        """Set when a job that is over will be purged, and its media.
+
+        Args:
+            days: after its end, unless the job says otherwise; 0 or None: never by itself.
+            media_days: the same of its media; 0: at once, None: with the job.
+        """
+        own = self.options.media_retention_days
+        kept = Retention(
+            days=self.options.retention_days or days, media_days=media_days if own is None else own
+        )
+        if self.finished_at is None:
+            return self
+        is_retryable = self.status is not JobStatus.SUCCEEDED
+        media_until = kept.media_until(self.finished_at, is_retryable=is_retryable)
+        return self.model_copy(
+            update={
+                "expires_at": kept.until(self.finished_at) or self.expires_at,
+                "media_expires_at": media_until if self.is_media_kept else self.media_expires_at,
+            }
         )
 
-    def kept_for(self, days: float | None) -> Self:
-        """Set when a job that is over will be purged, after this many days."""
-        days = self.options.retention_days or days
-        if self.finished_at is None or not days:
-            return self
-        return self.model_copy(update={"expires_at": self.finished_at + timedelta(days=days)})
+    def media_purged(self, now: datetime) -> Self:
+        """Note that the media is about to be deleted: from now on nobody may rely on it.
+
+        Raises:
+            IllegalMove: it is not due: the job runs again.
+        """
+        if self.media_expires_at is None or self.media_expires_at > now:
+            msg = f"the media of {self.id} is not due"
+            raise IllegalMove(msg)
+        media = self.media.model_copy(update={"purged_at": self.media.purged_at or now})
+        return self.model_copy(update={"media": media})
+
+    def media_gone(self) -> Self:
+        """Note that the media was deleted, so that nobody tries again."""
+        if self.media.purged_at is None:
+            return self  # it runs again, with media that was fetched anew
+        return self.model_copy(update={"media_expires_at": None})
+
+    def _media_to_run_again(self) -> Media:
+        if self.media.purged_at is None:
+            return self.media
+        if self.source is None or isinstance(self.source, UploadSource):
+            msg = "the media was deleted, as its time was over; send it again as a new job"
+            raise MediaNotKept(msg)
+        # It is fetched again from where it came from.
+        return Media(filename=self.media.filename, content_type=self.media.content_type)
 
     @property
     def processing_seconds(self) -> float | None:
@@ -188,7 +240,7 @@ class Job(_Value):
     @property
     def is_media_kept(self) -> bool:
         """Whether the media is in our own storage."""
-        return (
+        return self.media.purged_at is None and (
             self.source is None
             or isinstance(self.source, UploadSource)
             or self.media.bytes is not None

@@ -83,6 +83,18 @@ class Reservations:
             found = self._redis.get(_key(owner, NameKind.CLIENT_ID, client_id))
         return Reservation.model_validate_json(found).job_id if found is not None else None
 
+    def remember(self, mine: Reservation, known: Reservation) -> None:
+        """Let a name that was taken stand for what it stood for before Redis was emptied."""
+
+        def write(pipe: Pipe) -> None:
+            found = pipe.get(mine.key)
+            pipe.multi()
+            if isinstance(found, str) and is_held(found, mine):
+                put(pipe, known)
+
+        with redis_errors():
+            self._redis.transaction(write, mine.key)
+
     def renew(self, reservation: Reservation) -> None:
         """Keep a name that was taken while its request arrives."""
         with redis_errors():
@@ -121,11 +133,28 @@ class HeldName:
 
     def stand_for(self, pipe: Pipe, made_id: str) -> None:
         """Queue what makes the name stand for a job or a batch."""
-        settled = self.reservation.model_copy(
+        put(pipe, self.standing_for(made_id))
+
+    def standing_for(self, made_id: str) -> Reservation:
+        """Return the name as it stands for a job or a batch."""
+        return self.reservation.model_copy(
             update={"job_id": made_id, "fingerprint": self.fingerprint}
         )
-        lasts = self.reservation.kind is NameKind.CLIENT_ID
-        pipe.set(self.key, settled.model_dump_json(), ex=None if lasts else IDEMPOTENCY_SECONDS)
+
+
+def put(pipe: Pipe, settled: Reservation, *, unless_taken: bool = False) -> None:
+    """Queue what makes a name stand for what it says."""
+    lasts = settled.kind is NameKind.CLIENT_ID
+    seconds = None if lasts else IDEMPOTENCY_SECONDS
+    pipe.set(settled.key, settled.model_dump_json(), ex=seconds, nx=unless_taken)
+
+
+def named_by_client(job: Job) -> Reservation | None:
+    """Return the name of a job as far as the job itself knows it; None: it has none."""
+    if job.client_id is None:
+        return None
+    key = client_id_key(job.owner, job.client_id)
+    return Reservation(key=key, kind=NameKind.CLIENT_ID, token="", job_id=job.id)
 
 
 def is_held(found: str | bytes, reservation: Reservation) -> bool:
@@ -138,7 +167,10 @@ def client_id_key(owner: str, client_id: str) -> str:
     return _key(owner, NameKind.CLIENT_ID, client_id)
 
 
+def digest_of(name: str) -> str:
+    """Return what is kept of a name: it is the client's text, and may be as secret as a key."""
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _key(owner: str, kind: NameKind, name: str) -> str:
-    # Hashed: a name is the client's text, of any length, and may be as secret as a key.
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"whisperline:name:{owner}:{kind}:{digest}"
+    return f"whisperline:name:{owner}:{kind}:{digest_of(name)}"

@@ -3,6 +3,8 @@
     whisperline:job:<id>           string   the Job as JSON
     whisperline:purged:<id>        string   its owner: deleted, kept TOMBSTONE_SECONDS to answer 410
     whisperline:changes            channel  the id of each job that changed
+    whisperline:rebuilt            string   when the records were last known to be complete; not
+                                            there: Redis is new or was emptied (jobs/rebuilding.py)
 
 What is found by other things than the id is in `jobs/indexes.py`.
 
@@ -17,17 +19,20 @@ from typing import Protocol, TypeVar
 import redis
 
 from jobs import indexes, outbox
-from jobs.errors import JobNotFound, JobPurged, QueueFull, StoreUnavailable
+from jobs.errors import JobNotFound, JobNotRestored, JobPurged, QueueFull, StoreUnavailable
 from jobs.event import Event, event_of
-from jobs.indexes import EXPIRING, Pipe, index_key, queued_key
+from jobs.indexes import EXPIRING, EXPIRING_MEDIA, Pipe, index_key, queued_key
 from jobs.job import Job
 from jobs.options import Priority
 from jobs.redis_client import redis_errors, texts
 from jobs.reservations import client_id_key
+from jobs.source import UploadSource
 from jobs.status import JobStatus
+from jobs.uploads import record_key
 
 TOMBSTONE_SECONDS = 30 * 24 * 3600
 CHANGES = "whisperline:changes"
+REBUILT = "whisperline:rebuilt"
 _WRITES = 100  # tries of one update; more than that is not contention but a fault
 _CONTENDED = "a record is written by too many processes at once; try again shortly"
 
@@ -61,15 +66,23 @@ class Condition(Protocol):
 class JobStore:
     """The records of all jobs."""
 
-    def __init__(self, client: "redis.Redis", *, retention_days: int = 0) -> None:
+    def __init__(
+        self,
+        client: "redis.Redis",
+        *,
+        retention_days: int = 0,
+        media_retention_days: int | None = None,
+    ) -> None:
         """Keep records in this Redis.
 
         Args:
             client: of the Redis.
             retention_days: after its end a job expires, unless it says otherwise; 0: never.
+            media_retention_days: the same of its media; 0: at once, None: with the job.
         """
         self._redis = client
         self._retention_days = retention_days
+        self._media_retention_days = media_retention_days
 
     def ping(self) -> None:
         """Raise StoreUnavailable unless Redis answers."""
@@ -85,8 +98,11 @@ class JobStore:
     ) -> None:
         """Record a new job, waiting in its queue.
 
+        If it is there already, because somebody restored it from the ledger that was written a
+        moment ago, it stays as it is.
+
         Args:
-            job: with an id that was never used.
+            job: with an id that no other job ever had.
             max_queued: how many jobs of its owner may wait, this one counted.
             conditions: what must hold, and what becomes true in the same step.
 
@@ -100,9 +116,12 @@ class JobStore:
                     for condition in conditions:
                         pipe.watch(condition.key)  # type: ignore[no-untyped-call]
                         condition.check(pipe)
+                    pipe.watch(job_key(job.id))  # type: ignore[no-untyped-call]
+                    is_known = pipe.exists(job_key(job.id))
                     now = self.now()
                     pipe.multi()
-                    self.write(pipe, job, was=None, now=now)
+                    if not is_known:
+                        self.write(pipe, job, was=None, now=now)
                     for condition in conditions:
                         condition.settle(pipe, job, now)
                     pipe.zcard(index_key(job.owner, "status", JobStatus.QUEUED))
@@ -138,6 +157,21 @@ class JobStore:
             records = self._redis.mget([job_key(job_id) for job_id in job_ids])
         return [Job.model_validate_json(record) for record in records if record is not None]
 
+    def known(self, job_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that have a record, or were deleted."""
+        with redis_errors():
+            pipe = self._redis.pipeline(transaction=False)
+            for job_id in job_ids:
+                pipe.exists(job_key(job_id), purged_key(job_id))
+            found = pipe.execute()
+        return {job_id for job_id, count in zip(job_ids, found, strict=True) if count}
+
+    def purged(self, job_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that were deleted, as long as that is remembered."""
+        with redis_errors():
+            found = self._redis.mget([purged_key(job_id) for job_id in job_ids])
+        return {job_id for job_id, owner in zip(job_ids, found, strict=True) if owner}
+
     def owner_of_purged(self, job_id: str) -> str | None:
         """Return whose a deleted job was; None if it is not remembered."""
         with redis_errors():
@@ -150,10 +184,19 @@ class JobStore:
         Raises:
             JobNotFound: there never was such a job, or it is forgotten.
             JobPurged: it was deleted.
+            JobNotRestored: Redis was emptied a while ago; there may be one.
         """
         with redis_errors():
-            record, purged = self._redis.mget(job_key(job_id), purged_key(job_id))
+            record, purged, rebuilt = self._redis.mget(job_key(job_id), purged_key(job_id), REBUILT)
+        if record is None and purged is None and rebuilt is None:
+            msg = "jobs are being restored after a loss, maybe this one too; try again shortly"
+            raise JobNotRestored(msg)
         return self._read(job_id, record, purged=purged is not None)
+
+    def is_rebuilt(self) -> bool:
+        """Whether a job without a record does not exist, as far as is known."""
+        with redis_errors():
+            return bool(self._redis.exists(REBUILT))
 
     def depth(self, queue: Priority) -> int:
         """Return how many jobs wait in a queue."""
@@ -186,6 +229,8 @@ class JobStore:
             pipe.multi()
             pipe.delete(job_key(job_id))
             indexes.forget(pipe, job)
+            if isinstance(job.source, UploadSource):
+                pipe.delete(record_key(job.source.upload_id))  # it names the file
             pipe.set(purged_key(job_id), job.owner, ex=TOMBSTONE_SECONDS)
             if job.client_id is not None:
                 pipe.expire(client_id_key(job.owner, job.client_id), TOMBSTONE_SECONDS)
@@ -198,6 +243,16 @@ class JobStore:
         with redis_errors():
             return texts(self._redis.zrangebyscore(EXPIRING, "-inf", self.now(), 0, limit))
 
+    def expired_media(self, *, limit: int = 1000) -> list[str]:
+        """Return ids of jobs whose media is kept no longer, the longest overdue first."""
+        with redis_errors():
+            return texts(self._redis.zrangebyscore(EXPIRING_MEDIA, "-inf", self.now(), 0, limit))
+
+    def uptime_seconds(self) -> float:
+        """Return how long ago Redis was started."""
+        with redis_errors():
+            return float(self._redis.info("server")["uptime_in_seconds"])
+
     def now(self) -> float:
         """Return Redis' own time, in seconds."""
         return _in_seconds(self._redis.time())
@@ -207,14 +262,26 @@ class JobStore:
 
         If another process wrote the record in between, nothing is sent and all is decided again.
         """
+
+        def decide(pipe: Pipe) -> T:
+            record, purged = pipe.mget(job_key(job_id), purged_key(job_id))
+            job = self._read(job_id, record, purged=purged is not None)
+            return write(pipe, job, _in_seconds(pipe.time()))
+
+        return self.step([job_key(job_id)], decide)
+
+    def step(self, keys: Sequence[str], decide: Callable[[Pipe], T]) -> T:
+        """Let `decide` read and queue commands on the pipe, and send them as one step.
+
+        If another process wrote to one of the keys in between, nothing is sent and all is decided
+        again.
+        """
         with redis_errors():
             for _ in range(_WRITES):
                 with self._redis.pipeline() as pipe:
-                    pipe.watch(job_key(job_id))  # type: ignore[no-untyped-call]  # redis-py's own
+                    pipe.watch(*keys)  # type: ignore[no-untyped-call]  # redis-py's own
                     # After WATCH, redis-py sends reads at once, whatever its types say.
-                    record, purged = pipe.mget(job_key(job_id), purged_key(job_id))
-                    job = self._read(job_id, record, purged=purged is not None)
-                    outcome = write(pipe, job, _in_seconds(pipe.time()))
+                    outcome = decide(pipe)
                     with suppress(redis.WatchError):
                         pipe.execute()
                         return outcome
@@ -239,7 +306,7 @@ class JobStore:
             The job as it is written: one that is over says when it will be purged.
         """
         if job.status.is_final and (was is None or not was.status.is_final):
-            job = job.kept_for(self._retention_days)
+            job = job.kept_for(self._retention_days, media_days=self._media_retention_days)
         pipe.set(job_key(job.id), job.model_dump_json(exclude_defaults=True))
         indexes.keep(pipe, job, was=was, now=now)
         kind = event_of(job, was)
@@ -248,6 +315,12 @@ class JobStore:
         if announce:
             pipe.publish(CHANGES, job.id)
         return job
+
+    def restore(self, pipe: Pipe, job: Job, *, now: float) -> None:
+        """Queue what makes a record of the ledger's; nobody is told again of what ended."""
+        pipe.set(job_key(job.id), job.model_dump_json(exclude_defaults=True))
+        indexes.keep(pipe, job, was=None, now=now, is_restored=True)
+        pipe.publish(CHANGES, job.id)
 
 
 def _in_seconds(redis_time: tuple[int, int]) -> float:

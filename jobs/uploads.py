@@ -41,7 +41,7 @@ class Uploads:
         """
         with redis_errors():
             pipe = self._redis.pipeline()
-            pipe.set(_key(upload.id), upload.model_dump_json(), ex=_KEPT_SECONDS)
+            pipe.set(record_key(upload.id), upload.model_dump_json(), ex=_KEPT_SECONDS)
             _list(pipe, upload)
             pipe.zcount(_owner_key(upload.owner), upload.created_at.timestamp(), "+inf")
             open_now = int(pipe.execute()[-1])
@@ -64,7 +64,7 @@ class Uploads:
         """
         with redis_errors():
             pipe = self._redis.pipeline(transaction=False)
-            pipe.get(_key(upload_id))
+            pipe.get(record_key(upload_id))
             pipe.time()
             found, now = pipe.execute()
         return _alive(found, upload_id, owner, now)
@@ -90,16 +90,16 @@ class Uploads:
         """Let another job take an upload, as the one that took it did not come to be."""
 
         def untaken(pipe: Pipe) -> None:
-            found = pipe.get(_key(upload_id))
+            found = pipe.get(record_key(upload_id))
             upload = _read(found)
             pipe.multi()
             if upload is not None and upload.job_id == job_id:
                 upload = upload.model_copy(update={"job_id": None})
-                pipe.set(_key(upload_id), upload.model_dump_json(), keepttl=True)
+                pipe.set(record_key(upload_id), upload.model_dump_json(), keepttl=True)
                 _list(pipe, upload)
 
         with redis_errors():
-            self._redis.transaction(untaken, _key(upload_id))
+            self._redis.transaction(untaken, record_key(upload_id))
 
     def expired(self, now: float, *, limit: int = 1000) -> list[str]:
         """Return ids of uploads that no job took in time, and that no request works on."""
@@ -109,14 +109,14 @@ class Uploads:
     def find(self, upload_id: str) -> Upload | None:
         """Return the record of an upload, whoever's and however old."""
         with redis_errors():
-            found = self._redis.get(_key(upload_id))
+            found = self._redis.get(record_key(upload_id))
         return _read(found)
 
     def forget(self, upload_id: str) -> Upload | None:
         """Drop an upload's record, and return it."""
         with redis_errors():
             pipe = self._redis.pipeline()
-            pipe.getdel(_key(upload_id))
+            pipe.getdel(record_key(upload_id))
             pipe.zrem(UPLOADS, upload_id)
             found, _ = pipe.execute()
             upload = _read(found)
@@ -129,9 +129,9 @@ class Uploads:
 
         def changed(pipe: Pipe) -> Upload:
             # After WATCH, redis-py sends reads at once, whatever its types say.
-            upload = change(_alive(pipe.get(_key(upload_id)), upload_id, owner, pipe.time()))
+            upload = change(_alive(pipe.get(record_key(upload_id)), upload_id, owner, pipe.time()))
             pipe.multi()
-            pipe.set(_key(upload_id), upload.model_dump_json(), keepttl=True)
+            pipe.set(record_key(upload_id), upload.model_dump_json(), keepttl=True)
             if upload.job_id is None:
                 _list(pipe, upload)
             return upload
@@ -139,7 +139,7 @@ class Uploads:
         with redis_errors():
             done = self._redis.transaction(
                 changed,  # type: ignore[arg-type]  # typed as if it could return nothing
-                _key(upload_id),
+                record_key(upload_id),
                 value_from_callable=True,
             )
         return cast(Upload, done)
@@ -156,7 +156,7 @@ class ClaimedUpload:
     @property
     def key(self) -> str:
         """Where the upload's record is."""
-        return _key(self.upload_id)
+        return record_key(self.upload_id)
 
     def check(self, pipe: Pipe) -> None:
         """Raise UploadNotFound, UploadIncomplete or UploadUsed where it is not to be had."""
@@ -201,7 +201,8 @@ def _too_many(max_open: int) -> TooManyUploads:
     )
 
 
-def _key(upload_id: str) -> str:
+def record_key(upload_id: str) -> str:
+    """Return where the record of an upload is."""
     return f"whisperline:upload:{upload_id}"
 
 

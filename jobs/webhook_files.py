@@ -4,6 +4,7 @@ webhooks/<owner>/<endpoint id>.json    the Endpoint
 webhooks/<owner>/secret.json           the owner's own WebhookSecret
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
@@ -39,6 +40,17 @@ class WebhookFiles:
             except self._s3.exceptions.NoSuchKey:
                 return None
             return found["Body"].read()
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Yield owner and name of all that is written down."""
+        with storage_errors():
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix="webhooks/"
+            )
+            for page in pages:
+                for item in page.get("Contents", []):
+                    _, owner, name = item["Key"].split("/", 2)
+                    yield owner, name.removesuffix(".json")
 
     def delete(self, owner: str, name: str) -> None:
         """Delete what is written down; nothing happens if there is nothing."""

@@ -11,8 +11,9 @@ from jobs import redis_client
 from jobs import s3_client as s3
 from jobs.files import JobFiles
 from jobs.leases import Leases
+from jobs.name_files import NameFiles
 from jobs.settings import StoreSettings
-from jobs.store import JobStore
+from jobs.store import REBUILT, JobStore
 from pipeline.telemetry import phone_nobody
 from pipeline.threads import wait_passively
 
@@ -28,9 +29,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     )
     try:
         running.start_servers()
+        _mark_as_new(running.store_settings)
         yield running
     finally:
         running.stop()
+
+
+def _mark_as_new(settings: StoreSettings) -> None:
+    """Say that nothing is missing in Redis: without a housekeeper nobody else does."""
+    client = redis_client.connect(settings.redis_url.get_secret_value())
+    client.set(REBUILT, "now")
+    client.close()
 
 
 @pytest.fixture(scope="session")
@@ -40,9 +49,11 @@ def settings(stack: Stack) -> StoreSettings:
 
 @pytest.fixture
 def valkey(settings: StoreSettings) -> Iterator["redis.Redis"]:
-    """A client of an empty server."""
+    """A client of an empty server, beside a storage that remembers no names of earlier tests."""
+    NameFiles(s3.connect(settings), settings.s3_bucket).clear()
     client = redis_client.connect(settings.redis_url.get_secret_value())
     client.flushall()
+    client.set(REBUILT, "now")  # else it would count as one that lost everything
     yield client
     client.close()
 

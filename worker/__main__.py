@@ -17,7 +17,6 @@ from jobs import queue as broker
 from jobs import redis_client
 from jobs import s3_client as s3
 from jobs.batch_endings import BatchEndings
-from jobs.batch_work import batch_work
 from jobs.deliveries import Deliveries
 from jobs.dispatch import Dispatch, job_dispatch
 from jobs.endpoints import Endpoints
@@ -33,7 +32,6 @@ from jobs.outgoing import Outgoing
 from jobs.queue import JobQueue
 from jobs.settings import StoreSettings, load_settings
 from jobs.store import JobStore
-from jobs.uploads import Uploads
 from jobs.webhook_files import WebhookFiles
 from jobs.webhook_secrets import OwnerSecrets
 from jobs.workers import WorkerRegistry, WorkerStatus
@@ -48,7 +46,11 @@ def launch(command: Sequence[str] = (sys.executable, "-m", "worker", "work")) ->
 
     settings = load_settings(WorkerSettings)
     client = redis_client.connect(settings.redis_url.get_secret_value())
-    store = JobStore(client, retention_days=settings.retention_days)
+    store = JobStore(
+        client,
+        retention_days=settings.retention_days,
+        media_retention_days=settings.media_retention_days,
+    )
     dispatch = job_dispatch(client, JobQueue(broker.connect(settings), client))
     found = places(settings.gpus, device=settings.device)
     sys.exit(
@@ -74,6 +76,7 @@ def work() -> None:
     from worker.consuming import consume_jobs
     from worker.drain import Drain
     from worker.last_resort import end_in_time
+    from worker.launched import Launched
     from worker.media_fetching import MediaFetcher
     from worker.memory import gpu, rss_bytes
     from worker.performing import Performer
@@ -81,7 +84,7 @@ def work() -> None:
     from worker.watching import watched
     from worker.work_folder import work_folder
 
-    settings = load_settings(WorkerSettings)
+    settings, launched = load_settings(WorkerSettings), load_settings(Launched)
     with work_folder(settings.work_dir) as folder:
         of_pipeline = load_settings(PipelineSettings).model_copy(update={"work_dir": folder})
         try:
@@ -93,7 +96,11 @@ def work() -> None:
             sys.exit(1 if isinstance(error, ModelUnavailable) else os.EX_CONFIG)
         name = settings.name(pipeline.device.name)
         client = redis_client.connect(settings.redis_url.get_secret_value())
-        store = JobStore(client, retention_days=settings.retention_days)
+        store = JobStore(
+            client,
+            retention_days=settings.retention_days,
+            media_retention_days=settings.media_retention_days,
+        )
         files = JobFiles(s3.connect(settings), settings.s3_bucket)
         celery = broker.connect(settings)
         activity, drain = Activity(), Drain(settings.drain_seconds)
@@ -116,7 +123,7 @@ def work() -> None:
             activity=activity,
             drain=drain,
             worker=name,
-            process=settings.worker_process,
+            process=launched.process,
             jobs_at_once=settings.jobs_per_worker,
             work_dir=folder,
         )
@@ -136,8 +143,8 @@ def work() -> None:
             )
 
         bereaved = Bereaved(store, leases, dispatch)
-        end_in_time(drain, partial(bereaved.put_back, settings.worker_process, None))
-        with present(WorkerRegistry(client), status), watched(activity):
+        end_in_time(drain, partial(bereaved.put_back, launched.process, None))
+        with present(WorkerRegistry(client), status), watched(activity, launched.pipe):
             consume_jobs(
                 celery,
                 performer.perform,
@@ -149,24 +156,21 @@ def work() -> None:
 
 def keep_house() -> None:
     """Look after jobs that nobody looks after, until told to stop."""
-    from worker.housekeeper import Housekeeper
+    from worker.keeping_house import housekeeper
 
     settings = load_settings(StoreSettings)
     client = redis_client.connect(settings.redis_url.get_secret_value())
-    store = JobStore(client, retention_days=settings.retention_days)
+    store = JobStore(
+        client,
+        retention_days=settings.retention_days,
+        media_retention_days=settings.media_retention_days,
+    )
     dispatch = job_dispatch(client, JobQueue(broker.connect(settings), client))
     storage = s3.connect(settings)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    Housekeeper(
-        store=store,
-        leases=Leases(client, store),
-        dispatch=dispatch,
-        files=JobFiles(storage, settings.s3_bucket),
-        uploads=Uploads(client),
-        batch_work=batch_work(client, store, storage, settings.s3_bucket),
-    ).run(stop)
+    housekeeper(client, store, dispatch, storage, settings.s3_bucket).run(stop)
 
 
 def deliver() -> None:

@@ -33,6 +33,13 @@ class Activity:
             if found is not None and found[0] != (stage, fraction):
                 self._last[job_id] = ((stage, fraction), time.monotonic())
 
+    def excuse(self, job_id: str) -> None:
+        """Begin to count anew: the job waits for what is away."""
+        with self._lock:
+            found = self._last.get(job_id)
+            if found is not None:
+                self._last[job_id] = (found[0], time.monotonic())
+
     def job_ids(self) -> tuple[str, ...]:
         """Return the jobs in work at this moment."""
         with self._lock:

@@ -5,6 +5,7 @@ because a courier only waits for others.
 """
 
 import logging
+import signal
 from collections.abc import Callable, Sequence
 
 from celery import Celery, signals
@@ -45,9 +46,19 @@ def consume_jobs(
     def begin(**_: object) -> None:
         drain.begin()
 
-    signals.worker_shutting_down.connect(begin, weak=False)  # with each SIGTERM
+    def at_once(*_: object) -> None:
+        # Celery's own answer to SIGQUIT waits for the jobs without telling them.
+        drain.begin()
+        signal.raise_signal(signal.SIGTERM)
 
-    @celery.task(name=TASK, throws=(JobFailed,))
+    def obey(**_: object) -> None:
+        signal.signal(signal.SIGQUIT, at_once)
+        signal.signal(signal.SIGINT, lambda *_: signal.raise_signal(signal.SIGTERM))
+
+    signals.worker_shutting_down.connect(begin, weak=False)  # with each SIGTERM
+    signals.worker_ready.connect(obey, weak=False)  # Celery has set up its own by then
+
+    @celery.task(name=TASK, throws=(JobFailed, Unavailable))
     def transcribe(job_id: str) -> None:
         job = perform(job_id)
         if job is not None and job.status is JobStatus.FAILED and job.failure is not None:

@@ -3,6 +3,7 @@
 import logging
 import os
 from dataclasses import dataclass
+from itertools import takewhile
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,11 @@ def places(gpus: str, *, device: str | None = None) -> tuple[Place, ...]:
         gpus: `auto`, `cpu`, or indices or UUIDs (`0,1`, `GPU-…,MIG-…`).
         device: `cpu` overrules all of it.
     """
-    if gpus == "cpu" or (gpus == "auto" and device == "cpu"):
-        return (Place(name="cpu"),)
+    if "cpu" in (gpus, device):
+        return (Place(name="cpu", cuda_visible_devices=""),)  # also where there is a GPU
     if gpus == "auto":
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        names = _split(visible) if visible is not None else _counted()
+        names = _visible(visible) if visible is not None else _counted()
     else:
         names = _split(gpus)
     if not names:
@@ -49,6 +50,11 @@ def places(gpus: str, *, device: str | None = None) -> tuple[Place, ...]:
 
 def _split(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _visible(names: str) -> list[str]:
+    """Return what CUDA sees: it reads no further than to what is no GPU, as the usual -1."""
+    return list(takewhile(lambda name: not name.startswith("-"), _split(names)))
 
 
 def _counted() -> list[str]:

@@ -23,8 +23,10 @@ def end_in_time(drain: Drain, hand_back: Callable[[], None]) -> None:
     def watch() -> None:
         while drain.overdue_seconds() < PATIENCE_SECONDS:
             time.sleep(_LOOK_SECONDS)
-        log.warning("jobs do not let go; handed back by force")
-        hand_back()
-        os._exit(0)
+        log.warning("the process does not end; what it has in work is handed back by force")
+        try:
+            hand_back()
+        finally:
+            os._exit(0)
 
     threading.Thread(target=watch, name="last-resort", daemon=True).start()

@@ -119,7 +119,13 @@ class Performer:
     def _claim(self, job_id: str, *, is_alone: bool) -> Claim:
         self._drain.must_not_have_begun()
         lease = new_lease(self._worker, process=self._process, is_alone=is_alone)
-        return self._leases.claim(job_id, lease)
+
+        def claim() -> Claim:
+            self._drain.must_not_have_begun()
+            return self._leases.claim(job_id, lease)
+
+        # Its message is gone: given up here, the job would wait until that is noticed.
+        return patiently(claim, self._drain.must_not_have_begun)
 
     def _performed(self, claim: Claim) -> Job | None:
         job = claim.job
@@ -139,7 +145,7 @@ class Performer:
             if not ended.status.is_final:
                 self._dispatch.feed(ended.options.priority, ended.owner)
                 return ended
-            bring_up_to_date(self._files, ended)
+            bring_up_to_date(self._files, ended, store=self._store)
             self._batch_endings.settle(ended.batch_id)
             return ended
         return None
@@ -157,7 +163,12 @@ class Performer:
                 raise
             except Exception as error:  # noqa: BLE001  # what it means is said there
                 change = ending_of(error, job, token, report.stage)
-            return patiently(lambda: self._store.update(job.id, change), report.go_on)
+
+            def end(now: Job) -> Job:
+                # Where it came through before, unseen, there is nothing more to do.
+                return now if now.transcript == token else change(now)
+
+            return patiently(lambda: self._store.update(job.id, end), report.wait_on)
 
     def _run(self, job: Job, token: str, report: ProgressReporter) -> Outcome:
         with tempfile.TemporaryDirectory(prefix=f"{job.id}-", dir=self._work_dir) as directory:
@@ -165,7 +176,7 @@ class Performer:
             heard = HeardReporter(self._heard, job.id, job.attempt)
             heard.begin()
             report(Stage.FETCH, 0.0)
-            patiently(lambda: self._fetcher.fetch(job, token, media, report), report.go_on)
+            self._fetcher.fetch(job, token, media, report)
             transcript = self._transcribe(
                 media,
                 job.options,
@@ -191,4 +202,4 @@ class Performer:
                 content=render(transcript, name),
                 media_type=rendering.media_type,
             )
-            patiently(partial(awaited, put, report.go_on, name="store"), report.go_on)
+            patiently(partial(awaited, put, report.go_on, name="store"), report.wait_on)

@@ -3,7 +3,6 @@
 import socket
 import tempfile
 from pathlib import Path
-from secrets import token_hex
 from typing import Literal
 
 from pydantic import Field
@@ -17,7 +16,7 @@ class WorkerSettings(StoreSettings):
     # Where jobs run: auto, cpu, or indices or UUIDs of GPUs, comma-separated; a process for each.
     gpus: str = Field(default="auto", pattern=r"^(auto|cpu|[\w:./-]+(\s*,\s*[\w:./-]+)*)$")
     workers_per_gpu: int = Field(default=1, ge=1, le=16)  # processes, each with its own models
-    device: Literal["cpu", "cuda"] | None = None  # cpu: no process has a GPU
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # cpu: no process has a GPU
     worker_memory_mb: int = Field(default=0, ge=0)  # MiB; a process that holds more is ended; 0: no
     jobs_per_worker: int = Field(default=1, ge=1, le=64)  # at once, on one copy of the models
     worker_name: str | None = None  # in Flower and in records; None: <device>@<host>
@@ -31,7 +30,6 @@ class WorkerSettings(StoreSettings):
     drain_seconds: float = Field(default=20, ge=0, le=24 * 3600)
     # Seconds without any progress after which a job's process is ended; it is tried once more.
     stall_seconds: float = Field(default=900, ge=10, le=24 * 3600)
-    worker_process: str = Field(default_factory=lambda: token_hex(8))  # the launcher's choice
 
     def name(self, device: str) -> str:
         """Return what this process is called; Celery wants it unique."""

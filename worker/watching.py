@@ -14,21 +14,23 @@ from pydantic import TypeAdapter, ValidationError
 
 from worker.activity import Activity
 
-PIPE = "WORKER_PIPE"  # the variable with the number of the pipe's end; unset: nobody watches
 _TELL_SECONDS = 1.0
 _MOST_BYTES = 1 << 16
 _QUIET = TypeAdapter(dict[str, float])
 
 
 @contextmanager
-def watched(activity: Activity) -> Iterator[None]:
-    """Be watched by the launcher, if there is one, while the block runs."""
-    number = os.environ.get(PIPE)
-    if number is None:
+def watched(activity: Activity, pipe: int | None) -> Iterator[None]:
+    """Be watched by the launcher, at the other end of a pipe, while the block runs.
+
+    Args:
+        activity: what is told.
+        pipe: None: there is no launcher.
+    """
+    if pipe is None:
         yield
         return
     stop = threading.Event()
-    pipe = int(number)
     os.set_blocking(pipe, False)
     os.set_inheritable(pipe, False)  # noqa: FBT003  # a decoder must not keep it open
 

@@ -15,18 +15,15 @@ from deploy.local.servers import free_ports
 from deploy.local.stack import Stack
 from jobs import queue as broker
 from jobs import s3_client as s3
-from jobs.batch_work import batch_work
 from jobs.dispatch import job_dispatch
-from jobs.files import JobFiles
-from jobs.leases import Leases
 from jobs.queue import JobQueue
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
-from jobs.uploads import Uploads
 from tests.integration.post_office import PostOffice
 from tests.integration.second_api import SecondApi
 from tests.integration.webhook_receiver import Receiver, receiving
 from worker.housekeeper import Housekeeper
+from worker.keeping_house import housekeeper as housekeeper_of
 
 Submit = Callable[..., dict[str, Any]]
 
@@ -106,22 +103,12 @@ def ended(api: httpx.Client) -> Callable[[str], dict[str, Any]]:
 
 
 @pytest.fixture
-def housekeeper(
-    valkey: "redis.Redis",
-    store: JobStore,
-    leases: Leases,
-    files: JobFiles,
-    settings: StoreSettings,
-) -> Housekeeper:
+def housekeeper(valkey: "redis.Redis", store: JobStore, settings: StoreSettings) -> Housekeeper:
     """A housekeeper in this process, who makes rounds when told to."""
-    return Housekeeper(
-        store=store,
-        leases=leases,
-        dispatch=job_dispatch(valkey, JobQueue(broker.connect(settings), valkey)),
-        files=files,
-        uploads=Uploads(valkey),
-        batch_work=batch_work(valkey, store, s3.connect(settings), settings.s3_bucket),
-    )
+    dispatch = job_dispatch(valkey, JobQueue(broker.connect(settings), valkey))
+    storage = s3.connect(settings)
+    # The server was started a moment ago: nobody waits for workers that outlasted its absence.
+    return housekeeper_of(valkey, store, dispatch, storage, settings.s3_bucket, grace_seconds=0.0)
 
 
 @pytest.fixture

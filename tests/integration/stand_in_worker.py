@@ -1,9 +1,9 @@
 """A real worker whose pipeline does what the media says, for tests of everything else.
 
 The media is JSON: {"seconds": 0.5, "say": "hello", "fail": "corrupt", "die": true}. Evil words are
-"die", "segfault", "hang" (seconds) and "eat" (MiB), with "evil_once" (a path) only in the first
-attempt. With "nonce" no two attempts have the same transcript. What it calls "transcript" takes
-the place of the transcript's own fields: {"transcript": {"language": "de"}}.
+"die", "segfault", "hang" (seconds) and "eat" (MiB, held while it hangs), with "evil_once" (a path)
+only in the first attempt. With "nonce" no two attempts have the same transcript. What it calls
+"transcript" takes the place of the transcript's own fields: {"transcript": {"language": "de"}}.
 """
 
 import ctypes
@@ -45,6 +45,7 @@ from worker.bereaved import Bereaved
 from worker.consuming import consume_jobs
 from worker.drain import Drain
 from worker.last_resort import end_in_time
+from worker.launched import Launched
 from worker.media_fetching import MediaFetcher
 from worker.memory import rss_bytes
 from worker.performing import Performer
@@ -115,13 +116,13 @@ def _be_evil(script: dict[str, Any]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if script.get("segfault"):
         ctypes.string_at(0)
+    eaten = bytearray(script.get("eat", 0) * 1024**2)
+    eaten[:: resource.getpagesize()] = b"x" * len(eaten[:: resource.getpagesize()])
     if script.get("hang"):
         until = time.monotonic() + script["hang"]
         while time.monotonic() < until:  # deaf to everything, as native code is
             time.sleep(0.1)
-    if script.get("eat"):
-        eaten = bytearray(script["eat"] * 1024**2)
-        eaten[:: resource.getpagesize()] = b"x" * len(eaten[:: resource.getpagesize()])
+    if eaten:
         msg = "the script says so"
         raise OutOfMemory(msg)
 
@@ -136,10 +137,14 @@ def this_machine(host: str, port: int) -> Sequence[str]:
 def main() -> None:
     """Perform jobs until told to stop."""
     configure_logging()
-    settings = load_settings(WorkerSettings)
+    settings, launched = load_settings(WorkerSettings), load_settings(Launched)
     name = settings.name("stand-in")
     client = redis_client.connect(settings.redis_url.get_secret_value())
-    store = JobStore(client)
+    store = JobStore(
+        client,
+        retention_days=settings.retention_days,
+        media_retention_days=settings.media_retention_days,
+    )
     files = JobFiles(s3.connect(settings), settings.s3_bucket)
     celery = broker.connect(settings)
     activity, drain = Activity(), Drain(settings.drain_seconds)
@@ -164,13 +169,13 @@ def main() -> None:
         activity=activity,
         drain=drain,
         worker=name,
-        process=settings.worker_process,
+        process=launched.process,
         jobs_at_once=JOBS_AT_ONCE,
         work_dir=settings.work_dir,
     )
     started_at = datetime.now(UTC)
     bereaved = Bereaved(store, leases, dispatch)
-    end_in_time(drain, partial(bereaved.put_back, settings.worker_process, None))
+    end_in_time(drain, partial(bereaved.put_back, launched.process, None))
     listed = present(
         WorkerRegistry(client),
         lambda: WorkerStatus(
@@ -183,7 +188,7 @@ def main() -> None:
             rss_bytes=rss_bytes(),
         ),
     )
-    with listed, watched(activity):
+    with listed, watched(activity, launched.pipe):
         consume_jobs(celery, performer.perform, name=name, jobs_at_once=JOBS_AT_ONCE, drain=drain)
 
 

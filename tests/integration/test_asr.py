@@ -16,6 +16,7 @@ from deploy.local.processes import Process, wait_until
 from deploy.local.stack import Stack
 from jobs import redis_client
 from jobs.files import JobFiles
+from jobs.store import REBUILT
 from tests.integration.asr_requests import SCRIPT, asr
 
 WARNING = {"code": "diarization_failed", "stage": "diarize", "message": "nobody told apart"}
@@ -26,6 +27,7 @@ def worker(stack: Stack, api: httpx.Client) -> Iterator[Process]:
     """One stand-in for all tests here, beside a Valkey that was empty when it began."""
     client = redis_client.connect(stack.valkey.url)
     client.flushall()
+    client.set(REBUILT, "now")
     client.close()
     command = [sys.executable, "-m", "tests.integration.stand_in_worker"]
     process = stack.start("asr-stand-in", command, variables={"WORKER_NAME": "asr@test"})

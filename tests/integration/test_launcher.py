@@ -1,8 +1,8 @@
 """What runs jobs dies, hangs or is told to end; the launcher and the leases put it right."""
 
+import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,8 @@ import pytest
 
 from deploy.local.processes import Process
 from deploy.local.stack import Stack
-from jobs.job import Job
-from jobs.status import JobStatus
 from jobs.store import JobStore
-from tests.integration.launched import Launch, gpu_processes, launching
+from tests.integration.launched import Launch, gone, gpu_processes, launching, running
 
 Answer = dict[str, Any]
 Submit = Callable[..., Answer]
@@ -31,18 +29,6 @@ def _empty(valkey: object) -> None:
 def launch(stack: Stack) -> Iterator[Launch]:
     with launching(stack) as start:
         yield start
-
-
-def running(store: JobStore, job_id: str, *, within_seconds: float = 30) -> Job:
-    deadline = time.monotonic() + within_seconds
-    while (job := store.get(job_id)).status is not JobStatus.RUNNING:
-        assert time.monotonic() < deadline, job
-        time.sleep(0.05)
-    return job
-
-
-def gone(process: psutil.Process, *, within_seconds: float = 30) -> None:
-    process.wait(within_seconds)
 
 
 def codes(job: Answer) -> list[str]:
@@ -107,71 +93,15 @@ def test_a_job_without_memory_is_tried_once_more_and_then_fails(
     assert failed["error"]["code"] == "out_of_memory"
 
 
-def test_told_to_end_a_worker_finishes_what_is_short_and_hands_back_the_rest(
-    launch: Launch, submit: Submit, ended: Ended, store: JobStore
+def test_a_process_that_holds_too_much_memory_is_ended_before_the_kernel_does_it(
+    launch: Launch, submit: Submit, ended: Ended, tmp_path: Path
 ) -> None:
-    first = launch(JOBS_PER_WORKER="2", DRAIN_SECONDS="4")
-    short, long = submit({"seconds": 2})["id"], submit({"seconds": 12})["id"]
-    running(store, short)
-    running(store, long)
-    (process,) = gpu_processes(first)
+    launch(JOBS_PER_WORKER="1", WORKER_MEMORY_MB="400")
+    script = {"eat": 500, "hang": 120, "evil_once": str(tmp_path / "once")}
 
-    psutil.Process(first.pid).terminate()
-    gone(process)
+    job = ended(submit(script)["id"], within_seconds=60)
 
-    assert store.get(short).status is JobStatus.SUCCEEDED
-    handed_back = store.get(long)
-    assert (handed_back.status, handed_back.attempt) == (JobStatus.QUEUED, 0)
-    assert handed_back.setbacks == ()
-    launch()
-    again = ended(long)
-    assert (again["status"], again["attempt"], codes(again)) == ("succeeded", 1, [])
-
-
-def test_told_twice_to_end_a_worker_hands_back_at_once(
-    launch: Launch, submit: Submit, store: JobStore
-) -> None:
-    launcher = launch(JOBS_PER_WORKER="1", DRAIN_SECONDS="600")
-    job_id = submit({"seconds": 300})["id"]
-    running(store, job_id)
-    (process,) = gpu_processes(launcher)
-
-    for _ in range(2):
-        psutil.Process(launcher.pid).terminate()
-        time.sleep(1)
-    gone(process)
-
-    job = store.get(job_id)
-    assert (job.status, job.attempt, job.setbacks) == (JobStatus.QUEUED, 0, ())
-
-
-def test_what_does_not_let_go_is_handed_back_by_force(
-    launch: Launch, submit: Submit, store: JobStore
-) -> None:
-    launcher = launch(JOBS_PER_WORKER="1", DRAIN_SECONDS="0")
-    job_id = submit({"hang": 300})["id"]
-    running(store, job_id)
-    (process,) = gpu_processes(launcher)
-
-    psutil.Process(launcher.pid).terminate()
-    gone(process)
-
-    job = store.get(job_id)
-    assert (job.status, job.attempt, job.setbacks) == (JobStatus.QUEUED, 0, ())
-
-
-def test_processes_whose_launcher_is_killed_hand_back_and_go(
-    launch: Launch, submit: Submit, store: JobStore
-) -> None:
-    launcher = launch(JOBS_PER_WORKER="1", DRAIN_SECONDS="0")
-    job_id = submit({"seconds": 300})["id"]
-    running(store, job_id)
-    (process,) = gpu_processes(launcher)
-
-    launcher.kill()
-    gone(process)
-
-    assert store.get(job_id).status is JobStatus.QUEUED
+    assert (job["status"], job["attempt"], codes(job)) == ("succeeded", 2, ["out_of_memory"])
 
 
 def test_a_process_that_says_nothing_for_long_is_started_anew(
@@ -193,8 +123,9 @@ def test_what_cannot_start_is_not_started_for_ever(stack: Stack, tmp_path: Path)
         variables={"DEVICE": "cuda", "GPUS": "0", "WORK_DIR": str(tmp_path)},
     )
 
-    psutil.Process(process.pid).wait(60)
+    code = psutil.Process(process.pid).wait(60)
 
+    assert code == os.EX_CONFIG
     assert "never again" in process.last_words()
 
 

@@ -35,15 +35,16 @@ def test_only_the_gpus_that_are_named_or_visible_are_used(monkeypatch: pytest.Mo
     assert [place.name for place in places("GPU-5f,MIG-7a")] == ["gpu0", "gpu1"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
     assert [place.name for place in places("auto")] == ["gpu2"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert places("auto") == (Place(name="cpu"),)
+    for nothing in ("", "-1", "-1,0"):  # CUDA reads no further than to -1
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", nothing)
+        assert places("auto") == (Place(name="cpu"),)
 
 
 @pytest.mark.usefixtures("four_gpus")
-def test_a_process_for_the_cpu_is_told_nothing_of_gpus() -> None:
-    for found in (places("cpu"), places("auto", device="cpu")):
+def test_a_process_for_the_cpu_sees_no_gpu() -> None:
+    for found in (places("cpu"), places("auto", device="cpu"), places("0,1", device="cpu")):
         assert [place.name for place in found] == ["cpu"]
-        assert found[0].variables == {}
+        assert found[0].variables["CUDA_VISIBLE_DEVICES"] == ""
 
 
 def test_a_machine_without_a_driver_runs_jobs_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
