@@ -33,8 +33,10 @@ def connect(settings: StoreSettings) -> Celery:
     )
     celery.conf.update(
         task_ignore_result=True,  # the job record is the result
-        task_acks_late=True,  # acknowledged when done, not when taken
-        task_reject_on_worker_lost=True,  # without it, a killed child still acknowledges
+        # Acknowledged when done, so that prefetching stops at what is in work; Redis itself has
+        # forgotten the message by then (docs/decisions/0014).
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,  # a busy GPU holds no second job
         worker_send_task_events=True,  # for Flower
         task_send_sent_event=True,
