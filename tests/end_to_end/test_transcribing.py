@@ -1,6 +1,5 @@
 """Real models write down real speech, and nothing where nobody speaks."""
 
-import threading
 from pathlib import Path
 
 import jiwer
@@ -152,7 +151,7 @@ def test_progress_runs_forward_to_the_end(call: Waveform, english: WhisperRecogn
     assert fractions[-1] == 1.0
 
 
-def test_a_canceled_job_stops_at_the_next_heartbeat(
+def test_a_canceled_job_stops_after_the_batch_under_way(
     call: Waveform, english: WhisperRecognizer
 ) -> None:
     class Canceled(Exception):
@@ -167,7 +166,3 @@ def test_a_canceled_job_stops_at_the_next_heartbeat(
         heard_in(call, english, on_progress=cancel)
 
     assert raised.value is canceled
-    for thread in threading.enumerate():
-        if thread.name.startswith("whisper"):
-            thread.join(60)
-            assert not thread.is_alive()
