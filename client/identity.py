@@ -8,7 +8,16 @@ from typing import Any
 
 # What changes nothing of a transcript: where a job waits, and how it is found and kept.
 _NEUTRAL = frozenset(
-    {"priority", "external_id", "tags", "metadata", "retention_days", "webhook", "headers"}
+    {
+        "priority",
+        "external_id",
+        "tags",
+        "metadata",
+        "retention_days",
+        "media_retention_days",
+        "webhook",
+        "headers",
+    }
 )
 
 

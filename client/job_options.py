@@ -127,6 +127,10 @@ class JobOptions:
         int | None,
         _option("--retention-days", metavar="DAYS", help="Days until the job is purged."),
     ] = None
+    media_retention_days: Annotated[
+        int | None,
+        _option("--media-retention-days", metavar="DAYS", help="The same for its media alone."),
+    ] = None
     webhook: Annotated[
         str | None,
         _option("--webhook", metavar="ADDRESS", help="Whom to tell when the job is over."),

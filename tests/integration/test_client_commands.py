@@ -66,7 +66,7 @@ def test_every_option_reaches_the_job(client: Client, tmp_path: Path) -> None:
         "-m tiny -l de --task translate --prompt Hm --hotwords a,b --temperature 0.5 "
         "--no-word-times --no-diarize --min-speakers 2 --max-speakers 3 --voice-prints "
         "--channels separate --clip-start 1 --clip-end 2.5 --priority interactive "
-        "--external-id x --tag one --tag two,three --retention-days 9"
+        "--external-id x --tag one --tag two,three --retention-days 9 --media-retention-days 2"
     )
 
     ran = client.run("submit", script(tmp_path / "a.mp3"), *flags, "--metadata", '{"case": 7}')
@@ -80,7 +80,8 @@ def test_every_option_reaches_the_job(client: Client, tmp_path: Path) -> None:
         "num_speakers": None, "min_speakers": 2, "max_speakers": 3,
         "return_speaker_embeddings": True, "channels": "separate", "clip_start": 1.0,
         "clip_end": 2.5, "priority": "interactive", "external_id": "x",
-        "tags": ["one", "two,three"], "metadata": {"case": 7}, "retention_days": 9,
+        "tags": ["one", "two,three"], "metadata": {"case": 7},
+        "retention_days": 9, "media_retention_days": 2,
         "webhook": None,
     }  # fmt: skip
 
