@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import redis
@@ -11,11 +12,13 @@ from jobs import redis_client
 from jobs import s3_client as s3
 from jobs.files import JobFiles
 from jobs.leases import Leases
-from jobs.name_files import NameFiles
 from jobs.settings import StoreSettings
 from jobs.store import REBUILT, JobStore
 from pipeline.telemetry import phone_nobody
 from pipeline.threads import wait_passively
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 phone_nobody()
 wait_passively()  # the servers and workers under test share the cores with the tests' own models
@@ -42,6 +45,17 @@ def _mark_as_new(settings: StoreSettings) -> None:
     client.close()
 
 
+def _empty_storage(settings: StoreSettings) -> None:
+    client = s3.connect(settings)
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=settings.s3_bucket):
+        keys = [item["Key"] for item in page.get("Contents", [])]
+        old: list[ObjectIdentifierTypeDef] = [
+            {"Key": key} for key in keys if not key.startswith("keys/")
+        ]
+        if old:
+            client.delete_objects(Bucket=settings.s3_bucket, Delete={"Objects": old})
+
+
 @pytest.fixture(scope="session")
 def settings(stack: Stack) -> StoreSettings:
     return stack.store_settings
@@ -49,8 +63,11 @@ def settings(stack: Stack) -> StoreSettings:
 
 @pytest.fixture
 def valkey(settings: StoreSettings) -> Iterator["redis.Redis"]:
-    """A client of an empty server, beside a storage that remembers no names of earlier tests."""
-    NameFiles(s3.connect(settings), settings.s3_bucket).clear()
+    """A client of an empty server, beside a storage that is empty but for keys.
+
+    Else what earlier tests left in the ledger would come back with the next housekeeper.
+    """
+    _empty_storage(settings)
     client = redis_client.connect(settings.redis_url.get_secret_value())
     client.flushall()
     client.set(REBUILT, "now")  # else it would count as one that lost everything
