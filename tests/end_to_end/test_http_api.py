@@ -222,7 +222,7 @@ def test_every_failure_code_stands_in_the_table() -> None:
         path.read_text() for path in (*ROOT.glob("jobs/*.py"), *ROOT.glob("worker/*.py"))
     )
     others = set(re.findall(r'Failure\(\s*code="(\w+)"', source))
-    assert len(others) == 2
+    assert others >= {"internal", "stalled"}
     assert told.keys() == never | later | others
     for code in never | later:
         expected = {(True, False): "no", (False, True): "yes", (True, True): "by cause"}

@@ -12,7 +12,8 @@ from jobs.lanes import Lanes
 from jobs.listing import MOST_READ, JobFilter, JobList
 from jobs.options import JobOptions, Priority
 from jobs.status import JobStatus
-from jobs.store import JobStore
+from jobs.store import REBUILT, JobStore
+from jobs.sweeping import SWEEPING
 from tests.jobs_made import a_job
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -107,6 +108,8 @@ def test_a_job_that_moves_changes_its_list_and_a_purged_one_leaves_all(
         f"whisperline:purged:{job.id}",
         "whisperline:queued_bytes:normal",
         "whisperline:queued_unsized:normal",
+        REBUILT,
+        SWEEPING,
         f"whisperline:usage:ann:{datetime.now(UTC).date()}",
     ]
 

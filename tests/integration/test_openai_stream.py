@@ -18,6 +18,7 @@ from jobs.listing import JobFilter, JobList
 from jobs.status import JobStatus
 from jobs.store import JobStore
 from tests.integration.second_api import SecondApi
+from tests.jobs_made import a_job
 
 StartSecondApi = Callable[..., SecondApi]
 StartWorker = Callable[[], Process]
@@ -248,21 +249,24 @@ def test_streams_take_places_and_give_them_back(impatient: httpx.Client) -> None
     SecondApi.wait_until(lambda: status() == 200)
 
 
-def test_live_text_is_told_once_however_often_it_is_heard(heard: Heard) -> None:
-    live = LiveText(heard, "job_1")
+def test_live_text_is_told_once_however_often_it_is_heard(store: JobStore, heard: Heard) -> None:
+    made = a_job()
+    store.add(made)
+    job_id = made.id
+    live = LiveText(heard, job_id)
     assert not live.listen()
-    say(heard, "job_1", "to be")
+    say(heard, job_id, "to be")
     assert live.listen()
     assert live.take() == ["to", " be"]
     assert not live.listen()
 
-    heard.clear("job_1")  # a worker handed the job back; its attempt is not counted
+    heard.clear(job_id)  # a worker handed the job back; its attempt is not counted
     assert not live.listen()
-    say(heard, "job_1", "to be or")
+    say(heard, job_id, "to be or")
     assert live.listen()
     assert live.take() == [" or"]
-    heard.clear("job_1")  # another one died, and the next was faster than we look
-    say(heard, "job_1", "to be or not", attempt=2)
+    heard.clear(job_id)  # another one died, and the next was faster than we look
+    say(heard, job_id, "to be or not", attempt=2)
     assert live.listen()
     assert live.take() == [" not"]
     assert live.rest_of("to be or not to be") == " to be"
