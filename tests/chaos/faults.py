@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import psutil
+
 from deploy.local.servers import LOOPBACK
 from jobs.options import Priority
 from jobs.queue import TASK
@@ -61,7 +63,7 @@ def kill_gpu_process(play: Play, launcher: str) -> None:
     children = play.scene.children(launcher)
     is_well = _jobs_of(play, launcher)
     for child in children:
-        child.kill()
+        _kill(child)
     _follow(play, "kill -9 gpu process", is_well)
 
 
@@ -79,7 +81,7 @@ def kill_both(play: Play, launcher: str) -> None:
     children = play.scene.children(launcher)
     play.scene.kill(launcher)
     for child in children:
-        child.kill()
+        _kill(child)
     _follow(play, "kill -9 launcher and gpu process", is_well)
     play.scene.start(launcher)
 
@@ -99,7 +101,8 @@ def pause_gpu_process(play: Play, launcher: str) -> None:
 def step_clock(play: Play, launcher: str) -> None:
     """The clock of a worker jumps by two minutes, forth or back."""
     for child in play.scene.children(launcher):
-        child.send_signal(signal.SIGUSR1)  # tests/chaos/worker.py
+        with suppress(psutil.NoSuchProcess):
+            child.send_signal(signal.SIGUSR1)  # tests/chaos/worker.py
     _follow(play, "clock step", _a_job_ends(play))
 
 
@@ -186,6 +189,11 @@ def restart_api(play: Play, _: str) -> None:
     play.scene.stop("api")
     play.scene.start("api")
     _follow(play, "restart of the API", play.scene.answers)
+
+
+def _kill(process: psutil.Process) -> None:
+    with suppress(psutil.NoSuchProcess):  # a job has killed it meanwhile, or its launcher did
+        process.kill()
 
 
 def _pause_server(play: Play, name: str, fault: str) -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -108,8 +109,9 @@ class Scene:
         children = self.children(name) if name == "api" else []
         self._programs[name].kill()
         for child in children:
-            child.kill()
-            child.wait(5)
+            with suppress(psutil.NoSuchProcess):  # it has noticed already that it is alone
+                child.kill()
+                child.wait(5)
 
     def stop(self, name: str) -> None:
         """Ask a program to end, and wait until it has."""
