@@ -10,8 +10,8 @@ from werkzeug.datastructures import Authorization
 from api.key_ring import ANONYMOUS
 from api.restoring import restorer
 from api.services import services
-from jobs.errors import JobNotFound, JobPurged, NotAllowed, NotAuthenticated
 from jobs.job import Job
+from jobs.request_errors import JobNotFound, JobPurged, NotAllowed, NotAuthenticated
 
 # What tells nothing of anybody's jobs: for health checks, and to look up how to get in.
 PUBLIC = frozenset({"/", "/health", "/ready", "/openapi.json", "/docs"})

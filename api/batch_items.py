@@ -11,8 +11,9 @@ from api.job_request import SourceRequest, checked_s3, checked_source
 from api.option_fields import native_options
 from api.problems import Faults, faults_of, sentence
 from api.settings import ApiSettings
-from jobs.errors import InvalidOptions, RequestError, UnknownModel, WebhookBlocked
+from jobs.errors import RequestError
 from jobs.options import JobOptions, Priority
+from jobs.request_errors import InvalidOptions, UnknownModel, WebhookBlocked
 from jobs.source import Source, UploadSource
 from jobs.webhook import EventType, Webhook
 

@@ -22,14 +22,14 @@ from api.batch_items import BatchItem, ItemReader, fault_of
 from api.multipart import FileHead, FormReader, body_of
 from api.problems import faults_of, sentence
 from api.settings import ApiSettings
-from jobs.errors import (
+from jobs.options import JobOptions, ShortText
+from jobs.request_errors import (
     InvalidOptions,
     InvalidSource,
     MalformedRequest,
     TooLarge,
     UnsupportedRequest,
 )
-from jobs.options import JobOptions, ShortText
 from jobs.webhook import EventType, Webhook, WebhookEvents, WebhookUrl
 
 MAX_BODY_BYTES = 32 * 1024**2

@@ -20,17 +20,13 @@ from api.receiving import media_named_by
 from api.services import Services
 from api.submission import must_have_room
 from jobs.batch import Batch
-from jobs.errors import (
-    IdempotencyMismatch,
-    InvalidOptions,
-    QueueFull,
-    RequestError,
-    Unavailable,
-)
+from jobs.errors import RequestError, Unavailable
 from jobs.ids import new_id
-from jobs.job import Job, Media
+from jobs.job import Job
+from jobs.media import Media
 from jobs.name_files import take
 from jobs.options import Priority
+from jobs.request_errors import IdempotencyMismatch, InvalidOptions, QueueFull
 from jobs.reservations import RECEIVING_SECONDS, HeldName, NameKind
 from jobs.source import S3Source, UploadSource, UrlSource
 

@@ -25,7 +25,8 @@ from api.request_model import RequestModel
 from api.services import services
 from api.transcripts import TranscriptQuery
 from jobs.batch import Batch
-from jobs.errors import MalformedRequest, StoreUnavailable, Unavailable, UnknownFormat
+from jobs.errors import StoreUnavailable, Unavailable
+from jobs.request_errors import MalformedRequest, UnknownFormat
 from transcript.cue_options import CueOptions
 from transcript.renderings import RENDERINGS
 

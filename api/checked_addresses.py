@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 from api.settings import ApiSettings
 from jobs.addresses import is_allowed, parse_target
-from jobs.errors import InvalidOptions, WebhookBlocked
+from jobs.request_errors import InvalidOptions, WebhookBlocked
 
 _WITH_USER = re.compile(r"\w+://[^/?#]*@")
 

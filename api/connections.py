@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.errors import TooManyWaiting
+from jobs.request_errors import TooManyWaiting
 
 log = logging.getLogger(__name__)
 

@@ -20,9 +20,9 @@ from api.services import services
 from api.webhooks import ENDPOINT, TAG, EndpointPath, operation_id
 from jobs.delivery import Delivery, DeliveryStatus
 from jobs.endpoint import Endpoint, EndpointStatus
-from jobs.errors import DeliveryNotFound, EndpointDisabled
 from jobs.event import Event
 from jobs.ids import new_id
+from jobs.request_errors import DeliveryNotFound, EndpointDisabled
 from jobs.webhook import EventType, WebhookUrl
 
 DELIVERY_ID = r"^dlv_[0-9a-f]{32}$"

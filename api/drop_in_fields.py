@@ -13,8 +13,8 @@ from api.problems import faults_of, sentence
 from api.raw_pcm import WAV_HEADER
 from api.receiving import OpenMedia, Received, receive_form
 from api.settings import ApiSettings
-from jobs.errors import InvalidOptions
 from jobs.options import JobOptions, ModelName
+from jobs.request_errors import InvalidOptions
 
 FILE_FIELD = "audio_file"
 

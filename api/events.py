@@ -30,8 +30,9 @@ from api.request_model import RequestModel
 from api.services import services
 from api.told import Told, done_id
 from api.waiting import ClientGone, JobWatcher
-from jobs.errors import JobNotFound, JobPurged, ServiceError, Unavailable
+from jobs.errors import ServiceError, Unavailable
 from jobs.job import Job
+from jobs.request_errors import JobNotFound, JobPurged
 
 RETRY_MILLISECONDS = 2000  # before a client whose stream broke connects again
 OUTAGE_BEATS = 4  # signs of life without the job store, before the stream ends

@@ -10,8 +10,8 @@ from api.json_bodies import read_model
 from api.option_fields import native_options, options_from_form
 from api.receiving import OpenMedia, Received, media_named_by, receive_form
 from api.settings import ApiSettings
-from jobs.errors import InvalidOptions, InvalidSource, SourceBlocked
 from jobs.options import JobOptions
+from jobs.request_errors import InvalidOptions, InvalidSource, SourceBlocked
 from jobs.request_headers import check_headers
 from jobs.source import UPLOAD_ID, S3Source, Source, UploadSource, UrlSource
 

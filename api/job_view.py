@@ -7,7 +7,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from jobs.addresses import shown_url
 from jobs.attempt import Failure, Setback, SetbackCode, StageSeconds
 from jobs.delivery import Delivery, DeliveryStatus
-from jobs.job import Job, Media
+from jobs.job import Job
+from jobs.media import Media
 from jobs.options import JobOptions
 from jobs.source import S3Source, UrlSource
 from jobs.stages import Stage

@@ -20,11 +20,12 @@ from api.request_bodies import form_body, header, json_body
 from api.request_model import RequestModel
 from api.services import services
 from api.submission import Named, submit, submit_once
-from jobs.errors import InvalidOptions, MalformedRequest, StoreUnavailable
+from jobs.errors import StoreUnavailable
 from jobs.job import Job
 from jobs.ledger import bring_up_to_date
 from jobs.listing import JobFilter
 from jobs.options import JobOptions
+from jobs.request_errors import InvalidOptions, MalformedRequest
 from jobs.reservations import NameKind
 from jobs.status import JobStatus
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from api.multipart import MAX_FIELDS_BYTES, body_of
 from api.problems import faults_of, sentence
-from jobs.errors import InvalidOptions, MalformedRequest, TooLarge
+from jobs.request_errors import InvalidOptions, MalformedRequest, TooLarge
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -16,8 +16,8 @@ from api.request_bodies import json_body
 from api.request_model import RequestModel
 from api.services import services
 from api.settings import OWNER_NAME
-from jobs.errors import NotAllowed
 from jobs.key_files import KeyHash, hash_of
+from jobs.request_errors import NotAllowed
 
 MOST_KEYS = 1000  # of all owners: every request is compared with each of them
 FIRST_KEY_NOTICE = (

@@ -18,7 +18,7 @@ from werkzeug.sansio.multipart import (
 )
 
 from jobs.content_type import sound_content_type
-from jobs.errors import MalformedRequest, TooLarge, UnsupportedRequest
+from jobs.request_errors import MalformedRequest, TooLarge, UnsupportedRequest
 
 CHUNK_BYTES = 256 * 1024  # read at once; small beside a part, large beside a system call
 MAX_FIELDS = 200

@@ -18,9 +18,9 @@ from api.openai_stream import TranscriptStream
 from api.problems import problem
 from api.request_bodies import form_body
 from api.services import services
-from jobs.errors import EmptyMedia, UnknownModel
 from jobs.job import Job
 from jobs.options import Task
+from jobs.request_errors import EmptyMedia, UnknownModel
 from jobs.status import JobStatus
 from transcript.renderings import RENDERINGS
 from transcript.transcript import Transcript

@@ -20,8 +20,8 @@ from api.option_fields import checked_options
 from api.problems import faults_of, sentence
 from api.receiving import OpenMedia, Received, receive_form
 from api.settings import ApiSettings
-from jobs.errors import InvalidOptions, UnknownModel
 from jobs.options import MAX_PROMPT_CHARACTERS, JobOptions, Language, Priority, Prompt, Task
+from jobs.request_errors import InvalidOptions, UnknownModel
 
 FILE_FIELD = "file"
 _DIARIZING_MODEL = "gpt-4o-transcribe-diarize"

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from api.checked_addresses import check_webhook_url
 from api.problems import faults_of, sentence
 from api.settings import ApiSettings
-from jobs.errors import InvalidOptions, MalformedRequest, UnknownModel
 from jobs.options import JobOptions
+from jobs.request_errors import InvalidOptions, MalformedRequest, UnknownModel
 
 Fields = Mapping[str, Sequence[str]]
 

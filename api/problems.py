@@ -9,44 +9,45 @@ from werkzeug.exceptions import HTTPException
 
 from api.faces import Face, face
 from api.waiting import ClientGone
-from jobs import errors
-from jobs.errors import InvalidOptions, RateExceeded, RequestError, ServiceError, Unavailable
+from jobs import request_errors
+from jobs.errors import RequestError, ServiceError, Unavailable
+from jobs.request_errors import InvalidOptions, RateExceeded
 
 STATUS_OF: dict[type[ServiceError], HTTPStatus] = {
-    errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
-    errors.EmptyMedia: HTTPStatus.BAD_REQUEST,
-    errors.UnknownFormat: HTTPStatus.BAD_REQUEST,
-    errors.UnknownModel: HTTPStatus.BAD_REQUEST,
-    errors.NotAuthenticated: HTTPStatus.UNAUTHORIZED,
-    errors.NotAllowed: HTTPStatus.FORBIDDEN,
-    errors.JobNotFound: HTTPStatus.NOT_FOUND,
-    errors.BatchNotFound: HTTPStatus.NOT_FOUND,
-    errors.UploadNotFound: HTTPStatus.NOT_FOUND,
-    errors.EndpointNotFound: HTTPStatus.NOT_FOUND,
-    errors.DeliveryNotFound: HTTPStatus.NOT_FOUND,
-    errors.UploadStalled: HTTPStatus.REQUEST_TIMEOUT,
-    errors.IllegalMove: HTTPStatus.CONFLICT,
-    errors.TranscriptNotReady: HTTPStatus.CONFLICT,
-    errors.SubmissionInProgress: HTTPStatus.CONFLICT,
-    errors.UploadIncomplete: HTTPStatus.CONFLICT,
-    errors.UploadUsed: HTTPStatus.CONFLICT,
-    errors.MediaNotKept: HTTPStatus.CONFLICT,
-    errors.EndpointDisabled: HTTPStatus.CONFLICT,
+    request_errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
+    request_errors.EmptyMedia: HTTPStatus.BAD_REQUEST,
+    request_errors.UnknownFormat: HTTPStatus.BAD_REQUEST,
+    request_errors.UnknownModel: HTTPStatus.BAD_REQUEST,
+    request_errors.NotAuthenticated: HTTPStatus.UNAUTHORIZED,
+    request_errors.NotAllowed: HTTPStatus.FORBIDDEN,
+    request_errors.JobNotFound: HTTPStatus.NOT_FOUND,
+    request_errors.BatchNotFound: HTTPStatus.NOT_FOUND,
+    request_errors.UploadNotFound: HTTPStatus.NOT_FOUND,
+    request_errors.EndpointNotFound: HTTPStatus.NOT_FOUND,
+    request_errors.DeliveryNotFound: HTTPStatus.NOT_FOUND,
+    request_errors.UploadStalled: HTTPStatus.REQUEST_TIMEOUT,
+    request_errors.IllegalMove: HTTPStatus.CONFLICT,
+    request_errors.TranscriptNotReady: HTTPStatus.CONFLICT,
+    request_errors.SubmissionInProgress: HTTPStatus.CONFLICT,
+    request_errors.UploadIncomplete: HTTPStatus.CONFLICT,
+    request_errors.UploadUsed: HTTPStatus.CONFLICT,
+    request_errors.MediaNotKept: HTTPStatus.CONFLICT,
+    request_errors.EndpointDisabled: HTTPStatus.CONFLICT,
     # Not 429, which clients send again by themselves: only a deletion makes room.
-    errors.TooManyEndpoints: HTTPStatus.CONFLICT,
-    errors.JobPurged: HTTPStatus.GONE,
-    errors.BatchPurged: HTTPStatus.GONE,
-    errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    errors.UnsupportedRequest: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    errors.InvalidOptions: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.InvalidSource: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.SourceBlocked: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.WebhookBlocked: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.RateExceeded: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.TooManyUploads: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.TooManyWaiting: HTTPStatus.SERVICE_UNAVAILABLE,
+    request_errors.TooManyEndpoints: HTTPStatus.CONFLICT,
+    request_errors.JobPurged: HTTPStatus.GONE,
+    request_errors.BatchPurged: HTTPStatus.GONE,
+    request_errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    request_errors.UnsupportedRequest: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    request_errors.InvalidOptions: HTTPStatus.UNPROCESSABLE_ENTITY,
+    request_errors.InvalidSource: HTTPStatus.UNPROCESSABLE_ENTITY,
+    request_errors.SourceBlocked: HTTPStatus.UNPROCESSABLE_ENTITY,
+    request_errors.WebhookBlocked: HTTPStatus.UNPROCESSABLE_ENTITY,
+    request_errors.IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
+    request_errors.RateExceeded: HTTPStatus.TOO_MANY_REQUESTS,
+    request_errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
+    request_errors.TooManyUploads: HTTPStatus.TOO_MANY_REQUESTS,
+    request_errors.TooManyWaiting: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 RETRY_AFTER_SECONDS = 5
 _CLIENT_CLOSED_REQUEST = 499  # as nginx calls it
@@ -80,7 +81,7 @@ def problem(status: int, code: str, detail: str, *, faults: Faults = ()) -> Resp
     else:
         answer = jsonify(error_json(shape, status, code, detail, faults=faults))
     answer.status_code = status
-    if status in (429, 503) or code == errors.SubmissionInProgress.code:
+    if status in (429, 503) or code == request_errors.SubmissionInProgress.code:
         answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status == HTTPStatus.UNAUTHORIZED:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="whisperline"'

@@ -10,8 +10,8 @@ from limits.storage import RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from api.services import services
-from jobs.errors import RateExceeded
 from jobs.redis_client import redis_errors
+from jobs.request_errors import RateExceeded
 
 WINDOW_SECONDS = 60
 

@@ -9,9 +9,9 @@ from urllib.parse import unquote, urlsplit
 from flask import Request
 
 from api.multipart import FileHead, FormReader, Sink
-from jobs.errors import EmptyMedia, MalformedRequest
-from jobs.job import Media
+from jobs.media import Media
 from jobs.options import JobOptions
+from jobs.request_errors import EmptyMedia, MalformedRequest
 from jobs.shown_name import shown_name
 from jobs.source import S3Source, Source, UrlSource
 

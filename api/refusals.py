@@ -15,7 +15,7 @@ from gunicorn.http.errors import (
     UnsupportedTransferCoding,
 )
 
-from jobs.errors import UploadStalled
+from jobs.request_errors import UploadStalled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from jobs.errors import UploadStalled
+from jobs.request_errors import UploadStalled
 
 MIN_BYTES_PER_SECOND = 500  # of a body; a modem of 1990 sent more
 SEND_BYTES = 64 * 1024  # that a client must take ...

@@ -13,16 +13,11 @@ from api.receiving import HashingSink, Receive, Received
 from api.restoring import restorer
 from api.services import Services
 from jobs.attachments import FirstOfItsKind, SameUnderWay, new_token
-from jobs.errors import (
-    IdempotencyMismatch,
-    QueueFull,
-    StoreUnavailable,
-    SubmissionInProgress,
-    Unavailable,
-)
+from jobs.errors import StoreUnavailable, Unavailable
 from jobs.ids import new_id
 from jobs.job import Job
 from jobs.name_files import take
+from jobs.request_errors import IdempotencyMismatch, QueueFull, SubmissionInProgress
 from jobs.reservations import RECEIVING_SECONDS, HeldName, NameKind, Reservation
 from jobs.source import UploadSource
 from jobs.store import Condition

@@ -12,8 +12,8 @@ from api.downloads import name_download
 from api.problems import problem
 from api.request_model import RequestModel
 from api.services import services
-from jobs.errors import TranscriptNotReady, UnknownFormat
 from jobs.job import Job
+from jobs.request_errors import TranscriptNotReady, UnknownFormat
 from jobs.s3_client import storage_errors
 from transcript.cue_options import CueOptions
 from transcript.renderings import RENDERINGS, render

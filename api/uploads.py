@@ -20,8 +20,8 @@ from api.json_bodies import read_model
 from api.request_model import RequestModel
 from api.services import services
 from jobs.content_type import sound_content_type
-from jobs.errors import TooLarge
 from jobs.ids import new_id
+from jobs.request_errors import TooLarge
 from jobs.shown_name import shown_name
 from jobs.source import UPLOAD_ID
 from jobs.upload import Upload, UploadState

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import redis
 
-from jobs.errors import IllegalMove, JobNotFound, JobPurged
-from jobs.indexes import Pipe
 from jobs.job import Job
-from jobs.redis_client import redis_errors
+from jobs.redis_client import Pipe, redis_errors
+from jobs.request_errors import IllegalMove, JobNotFound, JobPurged
 from jobs.store import JobStore
 from jobs.sweeping import holders_key
 

@@ -23,9 +23,9 @@ from jobs.batch_records import (
     write,
 )
 from jobs.errors import StoreUnavailable
-from jobs.indexes import Pipe, batch_counts_key
+from jobs.indexes import batch_counts_key
 from jobs.job import Job
-from jobs.redis_client import redis_errors, texts
+from jobs.redis_client import Pipe, redis_errors, texts
 from jobs.status import JobStatus
 from jobs.store import TOMBSTONE_SECONDS, JobStore
 

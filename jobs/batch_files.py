@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from jobs.batch import Batch
-from jobs.errors import InvalidSource
 from jobs.job import Job
+from jobs.request_errors import InvalidSource
 from jobs.s3_client import storage_errors
 from jobs.source import UrlSource
 

@@ -12,7 +12,7 @@ Which jobs a batch has, and how many stand where, is in `jobs/indexes.py`.
 """
 
 from jobs.batch import Batch
-from jobs.indexes import Pipe
+from jobs.redis_client import Pipe
 
 OPEN = "whisperline:batches_open"
 

@@ -19,10 +19,11 @@ from jobs.batch_endings import BatchEndings
 from jobs.batch_files import BatchFiles
 from jobs.batches import Batches
 from jobs.bulk import CHUNK, Bulk
-from jobs.errors import IllegalMove, JobNotFound, JobPurged, StorageUnavailable
+from jobs.errors import StorageUnavailable
 from jobs.files import JobFiles
 from jobs.job import Job
 from jobs.ledger import settle
+from jobs.request_errors import IllegalMove, JobNotFound, JobPurged
 from jobs.reservations import HeldName
 from jobs.status import JobStatus
 from jobs.store import JobStore

@@ -16,10 +16,11 @@ from jobs.batch_records import (
     read,
     write,
 )
-from jobs.errors import BatchNotFound, BatchPurged, QueueFull, StoreUnavailable
-from jobs.indexes import LEDGER_DUE, Pipe, batch_counts_key, index_key
+from jobs.errors import StoreUnavailable
+from jobs.indexes import LEDGER_DUE, batch_counts_key, index_key
 from jobs.job import Job
-from jobs.redis_client import redis_errors, texts
+from jobs.redis_client import Pipe, redis_errors, texts
+from jobs.request_errors import BatchNotFound, BatchPurged, QueueFull
 from jobs.reservations import HeldName
 from jobs.status import JobStatus
 from jobs.store import REBUILT, JobStore

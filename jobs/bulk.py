@@ -5,17 +5,16 @@ Redis, which does one thing at a time, keeps nobody waiting for more than some m
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 import redis
 
 from jobs.attempt import Failure
-from jobs.errors import FetchFailed, RequestError, StoreUnavailable
-from jobs.indexes import Pipe
+from jobs.errors import FetchFailed, RequestError
 from jobs.job import Job
-from jobs.redis_client import redis_errors
+from jobs.redis_client import Pipe
 from jobs.source import UploadSource
 from jobs.store import JobStore, job_key, purged_key
+from jobs.transaction import in_one_step, tried
 from jobs.uploads import ClaimedUpload
 
 CHUNK = 200  # records of one step
@@ -40,28 +39,23 @@ class Bulk:
         """
         keys = [job_key(job.id) for job in jobs]
         tombstones = [purged_key(job.id) for job in jobs]
-        with redis_errors():
-            for _ in range(_TRIES):
-                with self._redis.pipeline() as pipe:
-                    pipe.watch(*keys)  # type: ignore[no-untyped-call]  # redis-py's own
-                    # After WATCH, redis-py sends reads at once, whatever its types say.
-                    found = pipe.mget(keys)
-                    purged = pipe.mget(tombstones)
-                    known = zip(jobs, found, purged, strict=True)
-                    new = [job for job, record, tomb in known if record is None and tomb is None]
-                    claims = [_claimed(pipe, job) for job in new]
-                    now = self._store.now()
-                    pipe.multi()
-                    for job, claim in claims:
-                        # Nobody can wait for a job that nobody knows of, so it is not announced.
-                        self._store.write(pipe, job, was=None, now=now, announce=False)
-                        if claim is not None:
-                            claim.settle(pipe, job, now)
-                    also(pipe, len(new))
-                    with suppress(redis.WatchError):
-                        pipe.execute()
-                        return
-        raise StoreUnavailable(_CONTENDED)
+
+        def decide(pipe: Pipe) -> None:
+            found = pipe.mget(keys)
+            purged = pipe.mget(tombstones)
+            known = zip(jobs, found, purged, strict=True)
+            new = [job for job, record, tomb in known if record is None and tomb is None]
+            claims = [_claimed(pipe, job) for job in new]
+            now = self._store.now()
+            pipe.multi()
+            for job, claim in claims:
+                # Nobody can wait for a job that nobody knows of, so it is not announced.
+                self._store.write(pipe, job, was=None, now=now, announce=False)
+                if claim is not None:
+                    claim.settle(pipe, job, now)
+            also(pipe, len(new))
+
+        in_one_step(self._redis, keys, decide)
 
     def change(self, job_ids: Sequence[str], change: Callable[[Job], Job | None]) -> None:
         """Apply a move to many records, in as few steps as others who write to them allow.
@@ -72,21 +66,9 @@ class Bulk:
         """
         if not job_ids:
             return
-        tries = _TRIES if len(job_ids) == 1 else 2
-        if any(self._changed(job_ids, change) for _ in range(tries)):
-            return
-        if len(job_ids) == 1:
-            raise StoreUnavailable(_CONTENDED)
-        # One record that a worker just took voids the step of all: look for it half by half.
-        middle = len(job_ids) // 2
-        self.change(job_ids[:middle], change)
-        self.change(job_ids[middle:], change)
-
-    def _changed(self, job_ids: Sequence[str], change: Callable[[Job], Job | None]) -> bool:
-        """Try one step; False: somebody wrote to one of the records meanwhile."""
         keys = [job_key(job_id) for job_id in job_ids]
-        with redis_errors(), self._redis.pipeline() as pipe:
-            pipe.watch(*keys)  # type: ignore[no-untyped-call]  # redis-py's own
+
+        def decide(pipe: Pipe) -> None:
             records: list[str | None] = pipe.mget(keys)  # type: ignore[assignment]
             now = self._store.now()
             pipe.multi()
@@ -95,14 +77,14 @@ class Bulk:
                 changed = change(job) if job is not None else None
                 if changed is not None:
                     self._store.write(pipe, changed, was=job, now=now)
-            try:
-                pipe.execute()
-            except redis.WatchError:
-                return False
-            return True
 
-
-_CONTENDED = "records are written by too many processes at once; try again shortly"
+        if len(job_ids) == 1:
+            in_one_step(self._redis, keys, decide)
+        elif not any(tried(self._redis, keys, decide) for _ in range(2)):
+            # One record that a worker just took voids the step of all: look for it half by half.
+            middle = len(job_ids) // 2
+            self.change(job_ids[:middle], change)
+            self.change(job_ids[middle:], change)
 
 
 def _claimed(pipe: Pipe, job: Job) -> tuple[Job, ClaimedUpload | None]:

@@ -23,10 +23,10 @@ from jobs.delivery_rows import (
     write,
 )
 from jobs.event import Event
-from jobs.lanes import Lanes, Pipe
+from jobs.lanes import Lanes
 from jobs.outbox import OUTBOX, take_out
 from jobs.queue import WEBHOOKS
-from jobs.redis_client import redis_errors, texts
+from jobs.redis_client import Pipe, redis_errors, texts
 from jobs.webhook import EventType
 
 HELD_SECONDS = 30.0  # twice the longest call; a courier that died lets go then

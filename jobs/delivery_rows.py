@@ -17,10 +17,10 @@ from datetime import timedelta
 
 from jobs import lanes
 from jobs.delivery import Delivery, DeliveryAttempt, DeliveryStatus
-from jobs.errors import DeliveryNotFound
 from jobs.ids import first_id_at
-from jobs.lanes import Pipe
 from jobs.queue import WEBHOOKS
+from jobs.redis_client import Pipe
+from jobs.request_errors import DeliveryNotFound
 
 KEPT_SECONDS = 7 * 24 * 3600
 TROUBLE_SECONDS = 15 * 60

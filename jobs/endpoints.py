@@ -14,9 +14,10 @@ from typing import cast
 import redis
 
 from jobs.endpoint import Endpoint
-from jobs.errors import EndpointNotFound, TooManyEndpoints, Unavailable
-from jobs.outbox import Pipe, endpoints_key
-from jobs.redis_client import redis_errors
+from jobs.errors import Unavailable
+from jobs.outbox import endpoints_key
+from jobs.redis_client import Pipe, redis_errors
+from jobs.request_errors import EndpointNotFound, TooManyEndpoints
 from jobs.webhook_files import WebhookFiles
 
 MOST_ENDPOINTS = 20  # of one owner: each event goes to each of them

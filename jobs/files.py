@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
-from jobs.errors import FetchedTooLarge, FetchFailed, TranscriptNotReady
+from jobs.errors import FetchedTooLarge, FetchFailed
 from jobs.job import Job
 from jobs.multipart import MultipartWriter
 from jobs.name_files import NameFiles
+from jobs.request_errors import TranscriptNotReady
 from jobs.reservations import NameKind
 from jobs.s3_client import storage_errors
 from jobs.source import UploadSource

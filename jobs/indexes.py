@@ -23,11 +23,10 @@ many jobs there are.
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import redis
-
 from jobs import lanes, sweeping
 from jobs.job import Job
 from jobs.options import Priority
+from jobs.redis_client import Pipe
 from jobs.source import UploadSource
 from jobs.status import JobStatus
 
@@ -39,8 +38,6 @@ EXPIRING_MEDIA = "whisperline:expiring_media"
 LEDGER_DUE = "whisperline:ledger_due"
 UPLOADS_USED = "whisperline:uploads_used"
 PACE = "whisperline:pace"
-
-Pipe = redis.client.Pipeline
 
 
 def owner_key(owner: str) -> str:

@@ -14,10 +14,12 @@ from jobs.attempt import (
     StageSeconds,
     failure_after,
 )
-from jobs.errors import IllegalMove, LeaseLost, MediaNotKept
+from jobs.errors import LeaseLost
+from jobs.media import Media
 from jobs.options import JobOptions
+from jobs.request_errors import IllegalMove
 from jobs.retention import Retention
-from jobs.source import Source, UploadSource, UrlSource
+from jobs.source import Source, UrlSource
 from jobs.stages import Stage, overall
 from jobs.status import MOVES, JobStatus
 from jobs.webhook import PROGRESS_SECONDS
@@ -29,18 +31,6 @@ _OF_THE_PROCESS = (SetbackCode.CRASHED, SetbackCode.OUT_OF_MEMORY)  # all its jo
 
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Media(_Value):
-    """What was uploaded; `seconds` and `codec` are known once it was decoded."""
-
-    filename: str  # as the client said, without folders; only ever shown, never opened
-    bytes: int | None = None  # None: it is still where `source` says
-    sha256: str | None = None  # None: no program of ours has read all of it yet
-    content_type: str | None = None
-    seconds: float | None = None
-    codec: str | None = None
-    purged_at: AwareDatetime | None = None  # when it was deleted, before its job
 
 
 class Job(_Value):
@@ -179,7 +169,7 @@ class Job(_Value):
             expires_at=None,
             media_expires_at=None,
         )
-        return again.model_copy(update={"media": self._media_to_run_again()})
+        return again.model_copy(update={"media": self.media.to_run_again(self.source)})
 
     def kept_for(self, days: float | None, *, media_days: float | None = None) -> Self:
         """Set when a job that is over will be purged, and its media.
@@ -212,23 +202,13 @@ class Job(_Value):
         if self.media_expires_at is None or self.media_expires_at > now:
             msg = f"the media of {self.id} is not due"
             raise IllegalMove(msg)
-        media = self.media.model_copy(update={"purged_at": self.media.purged_at or now})
-        return self.model_copy(update={"media": media})
+        return self.model_copy(update={"media": self.media.purged(now)})
 
     def media_gone(self) -> Self:
         """Note that the media was deleted, so that nobody tries again."""
         if self.media.purged_at is None:
             return self  # it runs again, with media that was fetched anew
         return self.model_copy(update={"media_expires_at": None})
-
-    def _media_to_run_again(self) -> Media:
-        if self.media.purged_at is None:
-            return self.media
-        if self.source is None or isinstance(self.source, UploadSource):
-            msg = "the media was deleted, as its time was over; send it again as a new job"
-            raise MediaNotKept(msg)
-        # It is fetched again from where it came from.
-        return Media(filename=self.media.filename, content_type=self.media.content_type)
 
     @property
     def processing_seconds(self) -> float | None:
@@ -240,11 +220,7 @@ class Job(_Value):
     @property
     def is_media_kept(self) -> bool:
         """Whether the media is in our own storage."""
-        return self.media.purged_at is None and (
-            self.source is None
-            or isinstance(self.source, UploadSource)
-            or self.media.bytes is not None
-        )
+        return self.media.is_kept(self.source)
 
     @property
     def batch_share(self) -> float:

@@ -19,11 +19,10 @@ from typing import cast
 
 import redis
 
-from jobs.redis_client import redis_errors, texts
+from jobs.redis_client import Pipe, redis_errors, texts
 
 JOBS_WINDOW = 2  # messages of one owner in a queue: one to be taken while the next is on its way
 
-Pipe = redis.client.Pipeline
 
 # Scripts, unlike what else is written: whoever takes or adds anything does this, so that under
 # load hardly a WATCH on a lane would ever come through.

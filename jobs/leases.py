@@ -12,9 +12,9 @@ import redis
 from jobs import lanes
 from jobs.attempt import Lease, SetbackCode
 from jobs.errors import LeaseLost
-from jobs.indexes import LEASES, Pipe
+from jobs.indexes import LEASES
 from jobs.job import Job
-from jobs.redis_client import redis_errors, texts
+from jobs.redis_client import Pipe, redis_errors, texts
 from jobs.status import JobStatus
 from jobs.store import JobStore
 

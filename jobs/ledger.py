@@ -14,11 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import redis
 
-from jobs.errors import JobNotFound, JobPurged, StorageUnavailable, Unavailable
+from jobs.errors import StorageUnavailable, Unavailable
 from jobs.files import JobFiles
-from jobs.indexes import LEDGER_DUE, Pipe
+from jobs.indexes import LEDGER_DUE
 from jobs.job import Job
-from jobs.redis_client import redis_errors, texts
+from jobs.redis_client import Pipe, redis_errors, texts
+from jobs.request_errors import JobNotFound, JobPurged
 from jobs.store import JobStore
 
 DUE_SECONDS = 5.0  # whoever made the move has written it down by then

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from jobs.errors import MediaNotKept
 from jobs.files import media_key
 from jobs.job import Job
+from jobs.request_errors import MediaNotKept
 from jobs.s3_client import storage_errors
 
 if TYPE_CHECKING:

@@ -13,13 +13,12 @@ from collections.abc import Sequence
 import redis
 
 from jobs.event import Event
-from jobs.redis_client import redis_errors, texts
+from jobs.redis_client import Pipe, redis_errors, texts
 
 OUTBOX = "whisperline:outbox"
 OUTBOX_DROPPED = "whisperline:outbox_dropped"
 MOST_EVENTS = 500_000  # some 400 MB; a courier that is alive keeps it near 0
 
-Pipe = redis.client.Pipeline
 
 # Couriers take from the head only, so what is there no longer was somebody else's; LREM would look
 # for it in the whole list (0.7 s for a hundred events in a backlog of 200,000).

@@ -16,6 +16,7 @@ from jobs.silence import Silence
 ANSWER_SECONDS = 2.5
 
 T = TypeVar("T")
+Pipe = redis.client.Pipeline
 
 
 class _Gate(Retry):

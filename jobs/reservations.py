@@ -15,10 +15,9 @@ from enum import StrEnum
 import redis
 from pydantic import BaseModel, ConfigDict
 
-from jobs.errors import SubmissionInProgress
-from jobs.indexes import Pipe
 from jobs.job import Job
-from jobs.redis_client import redis_errors
+from jobs.redis_client import Pipe, redis_errors
+from jobs.request_errors import SubmissionInProgress
 
 RECEIVING_SECONDS = 60
 IDEMPOTENCY_SECONDS = 24 * 3600

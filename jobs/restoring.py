@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from jobs.batch_files import BatchFiles
 from jobs.errors import JobNotRestored
 from jobs.files import JobFiles
-from jobs.indexes import Pipe
 from jobs.job import Job
+from jobs.redis_client import Pipe
 from jobs.reservations import NameKind, Reservation, named_by_client, put
 from jobs.status import JobStatus
 from jobs.store import JobStore, job_key, purged_key

@@ -13,28 +13,27 @@ take one that is alive.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Protocol, TypeVar
 
 import redis
 
 from jobs import indexes, outbox
-from jobs.errors import JobNotFound, JobNotRestored, JobPurged, QueueFull, StoreUnavailable
+from jobs.errors import JobNotRestored
 from jobs.event import Event, event_of
-from jobs.indexes import EXPIRING, EXPIRING_MEDIA, Pipe, index_key, queued_key
+from jobs.indexes import index_key, queued_key
 from jobs.job import Job
 from jobs.options import Priority
-from jobs.redis_client import redis_errors, texts
+from jobs.redis_client import Pipe, redis_errors
+from jobs.request_errors import JobNotFound, JobPurged, QueueFull
 from jobs.reservations import client_id_key
 from jobs.source import UploadSource
 from jobs.status import JobStatus
+from jobs.transaction import in_one_step, redis_seconds
 from jobs.uploads import record_key
 
 TOMBSTONE_SECONDS = 30 * 24 * 3600
 CHANGES = "whisperline:changes"
 REBUILT = "whisperline:rebuilt"
-_WRITES = 100  # tries of one update; more than that is not contention but a fault
-_CONTENDED = "a record is written by too many processes at once; try again shortly"
 
 T = TypeVar("T")
 
@@ -110,29 +109,24 @@ class JobStore:
             QueueFull: the owner's queue is full; nothing is recorded.
             Whatever a condition raises: nothing is recorded.
         """
-        with redis_errors():
-            for _ in range(_WRITES):
-                with self._redis.pipeline() as pipe:
-                    for condition in conditions:
-                        pipe.watch(condition.key)  # type: ignore[no-untyped-call]
-                        condition.check(pipe)
-                    pipe.watch(job_key(job.id))  # type: ignore[no-untyped-call]
-                    is_known = pipe.exists(job_key(job.id))
-                    now = self.now()
-                    pipe.multi()
-                    if not is_known:
-                        self.write(pipe, job, was=None, now=now)
-                    for condition in conditions:
-                        condition.settle(pipe, job, now)
-                    pipe.zcard(index_key(job.owner, "status", JobStatus.QUEUED))
-                    with suppress(redis.WatchError):
-                        queued = int(pipe.execute()[-1])
-                        break
-            else:
-                raise StoreUnavailable(_CONTENDED)
+        keys = [job_key(job.id), *(condition.key for condition in conditions)]
+
+        def decide(pipe: Pipe) -> None:
+            for condition in conditions:
+                condition.check(pipe)
+            is_known = pipe.exists(job_key(job.id))
+            now = self.now()
+            pipe.multi()
+            if not is_known:
+                self.write(pipe, job, was=None, now=now)
+            for condition in conditions:
+                condition.settle(pipe, job, now)
+            pipe.zcard(index_key(job.owner, "status", JobStatus.QUEUED))
+
+        _, replies = in_one_step(self._redis, keys, decide)
         # Counted in the step that added it, so however many come at once, no more than the limit
         # stay.
-        if max_queued is not None and queued > max_queued:
+        if max_queued is not None and int(replies[-1]) > max_queued:
             self._withdraw(job)
             msg = f"{max_queued} of your jobs are waiting already; send more when some are done"
             raise QueueFull(msg)
@@ -238,16 +232,6 @@ class JobStore:
 
         self.transact(job_id, write)
 
-    def expired(self, *, limit: int = 1000) -> list[str]:
-        """Return ids of jobs that are kept no longer, the longest overdue first."""
-        with redis_errors():
-            return texts(self._redis.zrangebyscore(EXPIRING, "-inf", self.now(), 0, limit))
-
-    def expired_media(self, *, limit: int = 1000) -> list[str]:
-        """Return ids of jobs whose media is kept no longer, the longest overdue first."""
-        with redis_errors():
-            return texts(self._redis.zrangebyscore(EXPIRING_MEDIA, "-inf", self.now(), 0, limit))
-
     def uptime_seconds(self) -> float:
         """Return how long ago Redis was started."""
         with redis_errors():
@@ -255,7 +239,8 @@ class JobStore:
 
     def now(self) -> float:
         """Return Redis' own time, in seconds."""
-        return _in_seconds(self._redis.time())
+        with redis_errors():
+            return redis_seconds(self._redis)
 
     def transact(self, job_id: str, write: Callable[[Pipe, Job, float], T]) -> T:
         """Read a record, let `write` queue commands on the pipe, and send them as one step.
@@ -266,7 +251,7 @@ class JobStore:
         def decide(pipe: Pipe) -> T:
             record, purged = pipe.mget(job_key(job_id), purged_key(job_id))
             job = self._read(job_id, record, purged=purged is not None)
-            return write(pipe, job, _in_seconds(pipe.time()))
+            return write(pipe, job, redis_seconds(pipe))
 
         return self.step([job_key(job_id)], decide)
 
@@ -276,16 +261,7 @@ class JobStore:
         If another process wrote to one of the keys in between, nothing is sent and all is decided
         again.
         """
-        with redis_errors():
-            for _ in range(_WRITES):
-                with self._redis.pipeline() as pipe:
-                    pipe.watch(*keys)  # type: ignore[no-untyped-call]  # redis-py's own
-                    # After WATCH, redis-py sends reads at once, whatever its types say.
-                    outcome = decide(pipe)
-                    with suppress(redis.WatchError):
-                        pipe.execute()
-                        return outcome
-        raise StoreUnavailable(_CONTENDED)
+        return in_one_step(self._redis, keys, decide)[0]
 
     @staticmethod
     def _read(job_id: str, record: str | bytes | None, *, purged: bool) -> Job:
@@ -321,8 +297,3 @@ class JobStore:
         pipe.set(job_key(job.id), job.model_dump_json(exclude_defaults=True))
         indexes.keep(pipe, job, was=None, now=now, is_restored=True)
         pipe.publish(CHANGES, job.id)
-
-
-def _in_seconds(redis_time: tuple[int, int]) -> float:
-    seconds, microseconds = redis_time
-    return seconds + microseconds / 1e6

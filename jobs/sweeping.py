@@ -13,9 +13,8 @@ from collections.abc import Collection
 import redis
 
 from jobs.job import Job
-from jobs.lanes import Pipe
 from jobs.options import Priority
-from jobs.redis_client import redis_errors, texts
+from jobs.redis_client import Pipe, redis_errors, texts
 from jobs.source import UploadSource
 
 SWEEPING = "whisperline:sweeping"

@@ -5,8 +5,8 @@ from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from jobs.errors import UploadIncomplete, UploadUsed
-from jobs.job import Media
+from jobs.media import Media
+from jobs.request_errors import UploadIncomplete, UploadUsed
 
 
 class UploadState(StrEnum):

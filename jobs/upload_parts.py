@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from jobs.errors import StorageUnavailable, UploadIncomplete, UploadNotFound
+from jobs.errors import StorageUnavailable
 from jobs.files import upload_key
+from jobs.request_errors import UploadIncomplete, UploadNotFound
 from jobs.s3_client import storage_errors
 from jobs.upload import Upload
 

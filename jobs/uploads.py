@@ -14,10 +14,9 @@ from typing import cast
 
 import redis
 
-from jobs.errors import TooManyUploads, UploadNotFound
-from jobs.indexes import Pipe
 from jobs.job import Job
-from jobs.redis_client import redis_errors, texts
+from jobs.redis_client import Pipe, redis_errors, texts
+from jobs.request_errors import TooManyUploads, UploadNotFound
 from jobs.upload import Upload
 
 UPLOADS = "whisperline:uploads"

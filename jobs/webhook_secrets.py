@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 
 import redis
 
-from jobs.outbox import Pipe
-from jobs.redis_client import redis_errors
+from jobs.redis_client import Pipe, redis_errors
 from jobs.webhook_files import WebhookFiles
 from jobs.webhook_secret import WebhookSecret
 

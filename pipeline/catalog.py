@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from jobs.errors import InvalidOptions
+from jobs.request_errors import InvalidOptions
 
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 # A name is also a folder, so it can hold no separator and no leading dot.

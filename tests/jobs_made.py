@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from jobs.ids import new_id
-from jobs.job import Job, Media
+from jobs.job import Job
+from jobs.media import Media
 from jobs.options import JobOptions
 
 

@@ -6,9 +6,10 @@ from functools import partial
 
 from jobs.attempt import SetbackCode
 from jobs.dispatch import Dispatch
-from jobs.errors import IllegalMove, JobNotFound, JobPurged, LeaseLost, Unavailable
+from jobs.errors import LeaseLost, Unavailable
 from jobs.job import Job
 from jobs.leases import Leases
+from jobs.request_errors import IllegalMove, JobNotFound, JobPurged
 from jobs.store import JobStore
 
 log = logging.getLogger(__name__)

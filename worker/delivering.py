@@ -12,10 +12,11 @@ from jobs.delivery import ANSWER_BYTES, Delivery, DeliveryAttempt, DeliveryStatu
 from jobs.dispatch import Dispatch
 from jobs.endpoint import Endpoint, EndpointStatus
 from jobs.endpoints import Endpoints
-from jobs.errors import DeliveryNotFound, EndpointNotFound, MediaError, Unavailable
+from jobs.errors import MediaError, Unavailable
 from jobs.gone_webhooks import GoneWebhooks
 from jobs.outgoing import Answer, Outgoing
 from jobs.queue import WEBHOOKS
+from jobs.request_errors import DeliveryNotFound, EndpointNotFound
 from jobs.webhook_secrets import OwnerSecrets
 from worker.retry_schedule import Verdict, judge
 from worker.signing import signed_headers

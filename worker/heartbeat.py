@@ -5,8 +5,9 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from jobs.errors import JobNotFound, JobPurged, LeaseLost, Unavailable
+from jobs.errors import LeaseLost, Unavailable
 from jobs.leases import Leases
+from jobs.request_errors import JobNotFound, JobPurged
 
 HEARTBEAT_SECONDS = 10.0  # three beats fit into a lease
 # After a beat that failed: a lease that ran out while Redis was away is renewed before anybody has

@@ -11,13 +11,14 @@ from collections.abc import Callable
 
 from jobs.batch_work import BatchWork
 from jobs.dispatch import Dispatch
-from jobs.errors import JobNotFound, JobPurged, StorageUnavailable, Unavailable
+from jobs.errors import StorageUnavailable, Unavailable
 from jobs.files import JobFiles
 from jobs.leases import Leases
 from jobs.ledger import LedgerDue
 from jobs.options import Priority
 from jobs.orphans import Orphans
 from jobs.rebuilding import Rebuilding
+from jobs.request_errors import JobNotFound, JobPurged
 from jobs.store import JobStore
 from jobs.uploads import Uploads
 from worker.retention import Retention

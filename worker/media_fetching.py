@@ -9,7 +9,8 @@ from pathlib import Path
 from jobs.content_type import sound_content_type
 from jobs.fetched import Fetched
 from jobs.files import JobFiles
-from jobs.job import Job, Media
+from jobs.job import Job
+from jobs.media import Media
 from jobs.outgoing import Outgoing
 from jobs.source import S3Source, UrlSource
 from jobs.stages import Stage

@@ -9,19 +9,14 @@ from typing import Protocol
 from jobs.attempt import Outcome, new_lease
 from jobs.batch_endings import BatchEndings
 from jobs.dispatch import Dispatch
-from jobs.errors import (
-    HandedBack,
-    IllegalMove,
-    JobNotFound,
-    JobPurged,
-    LeaseLost,
-)
+from jobs.errors import HandedBack, LeaseLost
 from jobs.files import JobFiles
 from jobs.heard import Heard
 from jobs.job import Job
 from jobs.leases import Claim, Leases
 from jobs.ledger import bring_up_to_date
 from jobs.options import TranscriptionOptions
+from jobs.request_errors import IllegalMove, JobNotFound, JobPurged
 from jobs.stages import Stage
 from jobs.store import JobStore
 from pipeline.awaiting import awaited

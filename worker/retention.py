@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jobs.batch_work import BatchWork
-from jobs.errors import IllegalMove, JobNotFound, JobPurged, StorageUnavailable
+from jobs.errors import StorageUnavailable
+from jobs.expiring import Expiring
 from jobs.files import JobFiles
 from jobs.job import Job
 from jobs.ledger import bring_up_to_date
 from jobs.queue_names import QueueNames
+from jobs.request_errors import IllegalMove, JobNotFound, JobPurged
 from jobs.store import JobStore
 from jobs.sweeping import Sweeping
 from jobs.uploads import Uploads
@@ -31,6 +33,7 @@ class Retention:
         self,
         *,
         store: JobStore,
+        expiring: Expiring,
         files: JobFiles,
         uploads: Uploads,
         batch_work: BatchWork,
@@ -38,6 +41,7 @@ class Retention:
         queue_names: QueueNames,
     ) -> None:
         self._store = store
+        self._expiring = expiring
         self._files = files
         self._uploads = uploads
         self._batch_work = batch_work
@@ -62,7 +66,7 @@ class Retention:
 
     def purge_expired(self) -> None:
         """Delete jobs that are kept no longer, with all their files."""
-        for job_id in self._store.expired():
+        for job_id in self._expiring.jobs():
             try:
                 job = self._store.get(job_id)
                 if job.expires_at is None:
@@ -76,7 +80,7 @@ class Retention:
 
     def purge_media(self) -> None:
         """Delete media that is kept no longer, and nothing else of its job."""
-        for job_id in self._store.expired_media():
+        for job_id in self._expiring.media():
             try:
                 # Said before it is done, so that nobody counts on it from here on. The job stays
                 # due until it is done: where this process dies, another one does it again.
@@ -123,6 +127,7 @@ def retention(
     """Return what deletes in this Redis and this bucket."""
     return Retention(
         store=store,
+        expiring=Expiring(client),
         files=JobFiles(s3, bucket),
         uploads=Uploads(client),
         batch_work=batch_work,

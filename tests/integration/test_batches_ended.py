@@ -16,13 +16,13 @@ from jobs.batch_endings import BatchEndings
 from jobs.batch_records import OPEN
 from jobs.batch_work import BatchWork, batch_work
 from jobs.batches import Batches
-from jobs.errors import BatchPurged
 from jobs.files import JobFiles
 from jobs.job import Job
 from jobs.leases import Leases
 from jobs.options import Priority
 from jobs.outbox import OUTBOX
 from jobs.redis_client import texts
+from jobs.request_errors import BatchPurged
 from jobs.settings import StoreSettings
 from jobs.status import JobStatus
 from jobs.store import JobStore

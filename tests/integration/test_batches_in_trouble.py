@@ -21,10 +21,10 @@ from jobs.batch import Batch
 from jobs.batch_records import batch_key, read
 from jobs.batch_work import ACCEPTING_SECONDS, BatchWork, batch_work
 from jobs.batches import Batches
-from jobs.errors import BatchPurged, QueueFull
 from jobs.indexes import batch_counts_key, index_key
 from jobs.job import Job
 from jobs.redis_client import texts
+from jobs.request_errors import BatchPurged, QueueFull
 from jobs.settings import StoreSettings
 from jobs.source import UploadSource
 from jobs.status import JobStatus

@@ -13,9 +13,10 @@ from jobs import redis_client
 from jobs import s3_client as s3
 from jobs.endpoint import Endpoint
 from jobs.endpoints import MOST_ENDPOINTS, Endpoints
-from jobs.errors import EndpointNotFound, StorageUnavailable, StoreUnavailable, TooManyEndpoints
+from jobs.errors import StorageUnavailable, StoreUnavailable
 from jobs.ids import new_id
 from jobs.outbox import endpoints_key
+from jobs.request_errors import EndpointNotFound, TooManyEndpoints
 from jobs.settings import StoreSettings
 from jobs.webhook_files import WebhookFiles
 from jobs.webhook_secret import WebhookSecret

@@ -7,12 +7,13 @@ import pytest
 import redis
 
 from jobs.attempt import MAX_ATTEMPTS, Failure, Outcome, new_lease
-from jobs.errors import QueueFull
 from jobs.figures import DayOfUse, Figures, QueueFigures
 from jobs.indexes import LEASES
-from jobs.job import Job, Media
+from jobs.job import Job
 from jobs.leases import Leases
+from jobs.media import Media
 from jobs.options import Priority
+from jobs.request_errors import QueueFull
 from jobs.source import UrlSource
 from jobs.store import JobStore
 from tests.jobs_made import a_job

@@ -7,9 +7,10 @@ import pytest
 import redis
 
 from jobs.ids import new_id
-from jobs.job import Job, Media
+from jobs.job import Job
 from jobs.lanes import Lanes
 from jobs.listing import MOST_READ, JobFilter, JobList
+from jobs.media import Media
 from jobs.options import JobOptions, Priority
 from jobs.status import JobStatus
 from jobs.store import REBUILT, JobStore

@@ -12,7 +12,7 @@ import redis
 
 from deploy.local.stack import Stack
 from jobs.files import JobFiles
-from jobs.job import Media
+from jobs.media import Media
 from jobs.media_reading import CHUNK_BYTES, MediaReader
 from jobs.source import UrlSource
 from jobs.store import JobStore

@@ -27,12 +27,13 @@ from hypothesis.stateful import (
 )
 
 from jobs.attempt import MAX_ATTEMPTS, Failure, Outcome, SetbackCode, new_lease
-from jobs.errors import IllegalMove, JobNotFound, JobPurged, LeaseLost
+from jobs.errors import LeaseLost
 from jobs.indexes import LEASES, index_key, queued_key
 from jobs.job import Job
 from jobs.lanes import Lanes
 from jobs.leases import Leases
 from jobs.options import Priority
+from jobs.request_errors import IllegalMove, JobNotFound, JobPurged
 from jobs.stages import Stage
 from jobs.status import JobStatus
 from jobs.store import JobStore

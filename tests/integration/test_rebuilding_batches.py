@@ -14,11 +14,11 @@ from jobs.batch_endings import BatchEndings
 from jobs.batch_files import BatchFiles
 from jobs.batch_work import BatchWork, batch_work
 from jobs.batches import Batches
-from jobs.errors import BatchNotFound
 from jobs.files import JobFiles
 from jobs.job import Job
 from jobs.leases import Leases
 from jobs.ledger import settle
+from jobs.request_errors import BatchNotFound
 from jobs.restoring import Restorer
 from jobs.settings import StoreSettings
 from jobs.source import UploadSource

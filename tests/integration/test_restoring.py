@@ -11,7 +11,6 @@ from jobs.attempt import new_lease
 from jobs.batch_files import BatchFiles
 from jobs.endpoint import Endpoint
 from jobs.endpoints import Endpoints
-from jobs.errors import EndpointNotFound, JobNotFound
 from jobs.figures import Figures
 from jobs.files import JobFiles
 from jobs.ids import new_id
@@ -19,6 +18,7 @@ from jobs.job import Job
 from jobs.job_folders import JobFolders
 from jobs.leases import Leases
 from jobs.outbox import Outbox
+from jobs.request_errors import EndpointNotFound, JobNotFound
 from jobs.restoring import SETTLED_SECONDS, Restorer
 from jobs.settings import StoreSettings
 from jobs.store import JobStore

@@ -12,11 +12,12 @@ from deploy.local.processes import Process
 from jobs import s3_client as s3
 from jobs.attempt import Failure, Outcome, new_lease
 from jobs.batch_work import batch_work
-from jobs.errors import JobPurged
+from jobs.expiring import Expiring
 from jobs.files import JobFiles, upload_key
 from jobs.indexes import EXPIRING_MEDIA
 from jobs.job import Job
 from jobs.leases import Leases
+from jobs.request_errors import JobPurged
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
 from tests.integration.batches_sent import VARIABLES, Archive, item
@@ -185,7 +186,8 @@ def test_a_job_that_runs_again_keeps_its_media_and_itself(
     make_due(store, job.id)
     store.update(job.id, lambda job: job.model_copy(update={"expires_at": PAST}))
     # As if the lists had been read a moment before the retry.
-    media, jobs = store.expired_media(), store.expired()
+    expiring = Expiring(store._redis)
+    media, jobs = expiring.media(), expiring.jobs()
     store.update(job.id, Job.retried)
     store._redis.zadd(EXPIRING_MEDIA, dict.fromkeys(media, 0))
     store._redis.zadd("whisperline:expiring", dict.fromkeys(jobs, 0))

@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from jobs.attempt import MAX_ATTEMPTS, new_lease
-from jobs.errors import IllegalMove, JobNotFound, JobPurged, LeaseLost, StoreUnavailable
+from jobs.errors import LeaseLost, StoreUnavailable
 from jobs.figures import Figures
 from jobs.indexes import LEASES
 from jobs.job import Job
@@ -11,6 +11,7 @@ from jobs.leases import Leases
 from jobs.listing import JobFilter, JobList
 from jobs.options import JobOptions, Priority
 from jobs.redis_client import connect
+from jobs.request_errors import IllegalMove, JobNotFound, JobPurged
 from jobs.stages import Stage
 from jobs.status import JobStatus
 from jobs.store import JobStore

@@ -9,9 +9,9 @@ import pytest
 import redis
 
 from deploy.local.stack import Stack
-from jobs.errors import QueueFull, TooManyUploads, UploadNotFound, UploadUsed
 from jobs.files import JobFiles
 from jobs.key_files import hash_of
+from jobs.request_errors import QueueFull, TooManyUploads, UploadNotFound, UploadUsed
 from jobs.store import JobStore
 from jobs.upload import Upload
 from jobs.uploads import MAX_OPEN, UPLOADS, ClaimedUpload, Uploads

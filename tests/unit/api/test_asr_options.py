@@ -8,8 +8,9 @@ from api.detection import DetectionFields
 from api.drop_in_fields import Asked, DropInFields, described
 from api.raw_pcm import WAV_HEADER
 from api.settings import ApiSettings
-from jobs.errors import InvalidOptions, RequestError, UnknownModel
+from jobs.errors import RequestError
 from jobs.options import Channels, JobOptions, Priority, Task
+from jobs.request_errors import InvalidOptions, UnknownModel
 from tests.unit.api.drop_in_requests import FILE, Parts, sent
 
 

@@ -8,8 +8,8 @@ import pytest
 from api.checked_addresses import check_webhook_url
 from api.option_fields import native_options, options_from_form
 from api.settings import ApiSettings
-from jobs.errors import InvalidOptions, MalformedRequest, WebhookBlocked
 from jobs.options import JobOptions
+from jobs.request_errors import InvalidOptions, MalformedRequest, WebhookBlocked
 from jobs.webhook import USUAL_EVENTS, EventType
 from tests.unit.api.drop_in_requests import sent
 

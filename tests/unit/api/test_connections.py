@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from api.connections import HangUps, Slots, abort
-from jobs.errors import TooManyWaiting
+from jobs.request_errors import TooManyWaiting
 
 Pair = tuple[socket.socket, socket.socket]
 SOON = 10.0  # seconds; far more than it takes

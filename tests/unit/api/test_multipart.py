@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
 from api.multipart import MAX_FIELDS, MAX_FIELDS_BYTES, FileHead, Form, FormReader
-from jobs.errors import MalformedRequest, TooLarge, UnsupportedRequest
+from jobs.request_errors import MalformedRequest, TooLarge, UnsupportedRequest
 
 BOUNDARY = "----boundary"
 

@@ -11,8 +11,8 @@ from api.model_names import OPENAI_MODELS
 from api.models import listed
 from api.openai_options import Asked
 from api.settings import ApiSettings
-from jobs.errors import UnknownModel
 from jobs.options import WHISPER_MODELS, Task
+from jobs.request_errors import UnknownModel
 
 SETTINGS = ApiSettings.model_validate(
     {"allowed_models": ("house-style", "large-v3"), "openai_whisper1_model": "large-v3-turbo"}

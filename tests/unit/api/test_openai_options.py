@@ -5,8 +5,8 @@ from flask import Flask, request
 
 from api.openai_options import Asked, OpenAIFields, ResponseFormat
 from api.settings import ApiSettings
-from jobs.errors import InvalidOptions, UnknownModel
 from jobs.options import MAX_PROMPT_CHARACTERS, JobOptions, Priority, Task
+from jobs.request_errors import InvalidOptions, UnknownModel
 
 Form = dict[str, list[str]]
 

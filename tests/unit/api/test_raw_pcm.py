@@ -6,7 +6,7 @@ import wave
 import pytest
 
 from api.raw_pcm import WAV_HEADER
-from jobs.errors import EmptyMedia, InvalidOptions
+from jobs.request_errors import EmptyMedia, InvalidOptions
 from tests.unit.api.drop_in_requests import FILE, sent
 
 

@@ -12,7 +12,7 @@ from gunicorn.http.errors import (
 
 from api.refusals import refusal_of
 from api.server import is_decided
-from jobs.errors import UploadStalled
+from jobs.request_errors import UploadStalled
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from api import stalls
 from api.stalls import MIN_BYTES_PER_SECOND, Pace, PatientSocket
-from jobs.errors import UploadStalled
+from jobs.request_errors import UploadStalled
 
 Pair = tuple[PatientSocket, socket.socket]
 

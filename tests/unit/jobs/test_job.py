@@ -4,10 +4,12 @@ from itertools import product
 import pytest
 
 from jobs.attempt import Failure, Outcome, SetbackCode, new_lease
-from jobs.errors import IllegalMove, LeaseLost
+from jobs.errors import LeaseLost
 from jobs.ids import first_id_at, new_id
-from jobs.job import Job, Media
+from jobs.job import Job
+from jobs.media import Media
 from jobs.options import JobOptions
+from jobs.request_errors import IllegalMove
 from jobs.source import UrlSource
 from jobs.stages import Stage
 from jobs.status import MOVES, JobStatus

@@ -14,8 +14,9 @@ from functools import partial
 import pytest
 
 from jobs.attempt import MAX_ATTEMPTS, Lease, Outcome, SetbackCode
-from jobs.errors import IllegalMove, LeaseLost
+from jobs.errors import LeaseLost
 from jobs.job import Job
+from jobs.request_errors import IllegalMove
 from jobs.status import JobStatus
 from tests.jobs_made import a_job
 

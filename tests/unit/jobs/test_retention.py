@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.attempt import Failure, Outcome, new_lease
-from jobs.errors import IllegalMove, MediaNotKept
 from jobs.job import Job
 from jobs.options import JobOptions
+from jobs.request_errors import IllegalMove, MediaNotKept
 from jobs.source import S3Source, Source, UploadSource, UrlSource
 from tests.jobs_made import a_job
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.errors import UploadIncomplete, UploadUsed
+from jobs.request_errors import UploadIncomplete, UploadUsed
 from jobs.upload import Upload, UploadState
 from jobs.upload_parts import runs
 

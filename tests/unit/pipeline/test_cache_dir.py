@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.errors import InvalidOptions
+from jobs.request_errors import InvalidOptions
 from pipeline.cache_dir import RECEIPT, cached
 from pipeline.pull import locate, pull
 from pipeline.settings import PipelineSettings

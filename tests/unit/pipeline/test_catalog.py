@@ -5,8 +5,8 @@ from importlib.resources import files
 import pytest
 from pydantic import ValidationError
 
-from jobs.errors import InvalidOptions
 from jobs.options import WHISPER_MODELS
+from jobs.request_errors import InvalidOptions
 from pipeline.catalog import Kind, catalog, read
 
 

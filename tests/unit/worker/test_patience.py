@@ -5,13 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from jobs.errors import (
-    HandedBack,
-    IllegalMove,
-    SourceUnavailable,
-    StorageUnavailable,
-    StoreUnavailable,
-)
+from jobs.errors import HandedBack, SourceUnavailable, StorageUnavailable, StoreUnavailable
+from jobs.request_errors import IllegalMove
 from worker import patience
 from worker.patience import patiently
 
