@@ -78,6 +78,8 @@ def _play(play: Play, faults: list[Fault], seconds: float) -> None:
 def _inject(play: Play, fault: Fault, part: str) -> None:
     with play.scene.lock(part):
         try:
+            if part == "valkey":  # it may be coming back from the fault before
+                play.scene.wait(play.scene.valkey_answers, seconds=60)
             fault.inject(play, part)
         except Exception:
             log.exception("the fault itself failed: %s", fault.name)

@@ -162,6 +162,13 @@ class Scene:
         """A client of the server, for what no program does."""
         return self._client
 
+    def valkey_answers(self) -> bool:
+        """Whether our own client asks Valkey again, which it spares where that was silent."""
+        try:
+            return bool(self._client.ping())
+        except redis.RedisError:
+            return False
+
     def is_up(self) -> bool:
         """Whether every launcher has a worker that takes jobs."""
         return len(WorkerRegistry(self._client).alive()) >= LAUNCHERS
