@@ -9,7 +9,9 @@ from jobs.errors import Unavailable
 from jobs.lanes import JOBS_WINDOW, Lanes
 from jobs.queue import JobQueue
 
-LOST_AFTER_SECONDS = 15.0  # a message that a living worker holds becomes a claim at once
+# A living worker makes a claim of a message at once, and one too many does no harm; but until a
+# lost one is sent again, its owner has a place less in the window, and GPUs may stand idle.
+LOST_AFTER_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -60,17 +62,22 @@ class Dispatch:
         for lane in self._lanes.due(queue):
             self.feed(queue, lane)
 
-    def send_lost(self, queue: str) -> None:
+    def send_lost(self, queue: str, *, after_seconds: float | None = None) -> None:
         """Send again what was sent long ago, not taken, and is not in the queue any more.
 
         A message too many does no harm, as the second claim is refused.
 
+        Args:
+            queue: of Celery.
+            after_seconds: how long ago; None: so long that a living worker would have taken it.
+
         Raises:
             Unavailable: Redis or the broker is away.
         """
+        seconds = self._lost_after_seconds if after_seconds is None else after_seconds
         in_queue: set[str] | None = None
         for lane in self._lanes.all(queue):
-            late = self._lanes.sent_before(queue, lane, seconds=self._lost_after_seconds)
+            late = self._lanes.sent_before(queue, lane, seconds=seconds)
             if not late:
                 continue
             if in_queue is None:  # all messages are read, so only where it matters

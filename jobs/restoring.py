@@ -136,15 +136,15 @@ class Restorer:
         if job.batch_id is not None and self._is_deleted(job.batch_id):
             self._files.purge(job, with_batch=True)  # what its deletion did not come to
             return None
-        return Restorable(job=as_left(job), name=self._name_of(job))
-
-    def _name_of(self, job: Job) -> Reservation | None:
         if job.client_id is None:
+            return Restorable(job=as_left(job))
+        name = self._files.names.read(job.owner, NameKind.CLIENT_ID, job.client_id)
+        if name is not None and name.job_id != job.id:
+            # The API died over this submission before it answered, and the client sent it again.
+            self._files.discard(job.id)
             return None
-        known = self._files.names.read(job.owner, NameKind.CLIENT_ID, job.client_id)
-        if known is None:  # it could not be written down
-            return named_by_client(job)
-        return known if known.job_id == job.id else None
+        # A name that is missing could not be written down.
+        return Restorable(job=as_left(job), name=name or named_by_client(job))
 
     def _is_deleted(self, batch_id: str) -> bool:
         if batch_id not in self._deleted:

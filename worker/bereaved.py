@@ -9,6 +9,7 @@ from jobs.dispatch import Dispatch
 from jobs.errors import LeaseLost, Unavailable
 from jobs.job import Job
 from jobs.leases import Leases
+from jobs.options import Priority
 from jobs.request_errors import IllegalMove, JobNotFound, JobPurged
 from jobs.store import JobStore
 
@@ -37,6 +38,9 @@ class Bereaved:
             for job in self._leases.of_process(process):
                 is_to_blame = code is not None and (not culprits or job.id in culprits)
                 self._lose(job, code if is_to_blame else None)
+            # It had messages too of which it made no claim yet; nobody else knows of those.
+            for queue in Priority:
+                self._dispatch.send_lost(queue, after_seconds=0.0)
         except Unavailable as error:
             log.warning("jobs of a dead process wait for their leases to run out: %s", error)
 

@@ -8,6 +8,7 @@ process has come by then is not.
 import argparse
 import logging
 import random
+import shutil
 import sys
 import tempfile
 import threading
@@ -41,23 +42,29 @@ def run(
     """Let it all happen; `seconds` is how long faults go on."""
     chance = random.Random(seed)  # noqa: S311  # to be had again
     accounts, recoveries = Accounts(), Recoveries()
-    with (
-        tempfile.TemporaryDirectory(prefix="whisperline-chaos-") as directory,
-        Scene(Path(directory) / "stack") as scene,
-    ):
-        scratch = Path(directory) / "marks"
+    directory = Path(tempfile.mkdtemp(prefix="whisperline-chaos-"))
+    with Scene(directory / "stack") as scene:
+        scratch = directory / "marks"
         scratch.mkdir()
         scene.wait(scene.is_up, seconds=_START_SECONDS)
         crowd = Crowd(scene.stack.url, accounts, seed=seed, scratch=scratch)
         crowd.start(jobs)
         play = Play(scene=scene, accounts=accounts, recoveries=recoveries, chance=chance)
         _play(play, plan(faults, chance), seconds)
+        log.info("all faults are over; %d jobs are not", len(accounts.open()))
         scene.wait(lambda: not crowd.is_sending, seconds=_LAST_JOBS_SECONDS)
         scene.wait(lambda: not accounts.open(), seconds=_LAST_JOBS_SECONDS)
         recoveries.join()
         crowd.stop()
         crowd.look_again()
-        return verdict(accounts.all(), crowd.refused), recoveries, play.failed
+        found = verdict(accounts.all(), crowd.refused)
+        if not found.is_clean:
+            (directory / "redis.txt").write_text("\n".join(scene.what_redis_holds()))
+    if found.is_clean:
+        shutil.rmtree(directory)
+    else:
+        log.error("what was written meanwhile is in %s", directory)
+    return found, recoveries, play.failed
 
 
 def _play(play: Play, faults: list[Fault], seconds: float) -> None:
@@ -80,6 +87,7 @@ def _inject(play: Play, fault: Fault, part: str) -> None:
         try:
             if part == "valkey":  # it may be coming back from the fault before
                 play.scene.wait(play.scene.valkey_answers, seconds=60)
+            log.info("%s: %s", part, fault.name)
             fault.inject(play, part)
         except Exception:
             log.exception("the fault itself failed: %s", fault.name)
@@ -94,6 +102,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=400, help="how long faults go on")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    log.setLevel(logging.INFO)
     began = time.monotonic()
     found, recoveries, failed = run(
         jobs=asked.jobs, faults=asked.faults, seconds=asked.seconds, seed=asked.seed

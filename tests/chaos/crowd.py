@@ -17,6 +17,7 @@ SENDERS = 6
 MOST_WAITING = 120  # of promises that are open, before senders pause
 _ANSWER_SECONDS = 30.0
 _AGAIN_SECONDS = 0.3
+_LOOK_SECONDS = 0.5
 
 
 class Crowd:
@@ -140,7 +141,7 @@ class Crowd:
             while not self._stop.is_set():
                 for promise in self._due():
                     self._look(client, promise)
-                self._stop.wait(0.1)
+                self._stop.wait(_LOOK_SECONDS)
 
     def _due(self) -> Iterator[Promise]:
         for promise in self._accounts.open():

@@ -162,6 +162,23 @@ class Scene:
         """A client of the server, for what no program does."""
         return self._client
 
+    def what_redis_holds(self) -> list[str]:
+        """Return a line for each key but the records, so that one can see what jobs wait for."""
+        readers: dict[str, Callable[[str], object]] = {
+            "string": self._client.get,
+            "list": lambda key: self._client.lrange(key, 0, 20),
+            "hash": self._client.hgetall,
+            "set": self._client.smembers,
+            "zset": lambda key: self._client.zrange(key, 0, 20, withscores=True),
+        }
+        keys = sorted(
+            str(key)
+            for key in self._client.scan_iter()
+            if not str(key).startswith(("whisperline:job:", "whisperline:name:"))
+        )
+        kinds = [(key, str(self._client.type(key))) for key in keys]
+        return [f"{key} {readers[kind](key)!s:.2000}" for key, kind in kinds if kind in readers]
+
     def valkey_answers(self) -> bool:
         """Whether our own client asks Valkey again, which it spares where that was silent."""
         try:
