@@ -97,9 +97,9 @@ def _inject(play: Play, fault: Fault, part: str) -> None:
 def main() -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--jobs", type=int, default=2200)
+    parser.add_argument("--jobs", type=int, default=2100)
     parser.add_argument("--faults", type=int, default=210)
-    parser.add_argument("--seconds", type=float, default=400, help="how long faults go on")
+    parser.add_argument("--seconds", type=float, default=360, help="how long faults go on")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(message)s")

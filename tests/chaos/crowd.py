@@ -124,7 +124,7 @@ class Crowd:
             self._ask(client, "DELETE", f"/v1/jobs/{promise.job_id}")
 
     def _script(self, client_id: str, chance: random.Random) -> tuple[Expected, dict[str, Any]]:
-        script: dict[str, Any] = {"say": client_id, "seconds": round(chance.uniform(0.0, 0.8), 2)}
+        script: dict[str, Any] = {"say": client_id, "seconds": round(chance.uniform(0.0, 0.5), 2)}
         script["nonce"] = True
         draw = chance.random()
         for share, expected, words in _FATES:
@@ -192,12 +192,12 @@ class Crowd:
 
 # What else may come of a job, and how often.
 _FATES: tuple[tuple[float, Expected, dict[str, Any]], ...] = (
-    (0.010, Expected.SUCCEEDED, {"segfault": True, "once": True}),
-    (0.004, Expected.CRASHES, {"segfault": True}),
-    (0.004, Expected.SUCCEEDED, {"hang": 60, "once": True}),
+    (0.005, Expected.SUCCEEDED, {"segfault": True, "once": True}),
+    (0.002, Expected.CRASHES, {"segfault": True}),
+    (0.002, Expected.SUCCEEDED, {"hang": 60, "once": True}),
     (0.001, Expected.HANGS, {"hang": 60}),
-    (0.008, Expected.SUCCEEDED, {"eat": 64, "once": True}),
-    (0.003, Expected.EATS, {"eat": 64}),
+    (0.004, Expected.SUCCEEDED, {"eat": 64, "once": True}),
+    (0.002, Expected.EATS, {"eat": 64}),
     (0.010, Expected.CORRUPT, {"fail": "corrupt"}),
     (0.030, Expected.CANCELED, {}),
     (0.020, Expected.DELETED, {}),

@@ -72,13 +72,15 @@ class Recoveries:
 
 
 def in_other_hands(store: JobStore, jobs: list[Job]) -> Callable[[], bool]:
-    """Return whether each of some running jobs is over, or was given to another attempt."""
+    """Return whether each of some running jobs is over, waits again, or is another attempt's.
+
+    When its turn comes is a matter of how much waits before it, and of what else was hurt.
+    """
     tokens = {job.id: job.lease.token for job in jobs if job.lease is not None}
 
     def is_well() -> bool:
         for job in store.get_many(list(tokens)):
-            held = job.lease.token if job.lease else None
-            if not job.status.is_final and held in (None, tokens[job.id]):
+            if job.lease is not None and job.lease.token == tokens[job.id]:
                 return False
             tokens.pop(job.id)
         return True

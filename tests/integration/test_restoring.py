@@ -19,6 +19,7 @@ from jobs.job_folders import JobFolders
 from jobs.leases import Leases
 from jobs.outbox import Outbox
 from jobs.request_errors import EndpointNotFound, JobNotFound
+from jobs.reservations import named_by_client
 from jobs.restoring import SETTLED_SECONDS, Restorer
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
@@ -70,6 +71,20 @@ def test_a_submission_whose_job_was_restored_meanwhile_leaves_it_alone(
     store.add(lost[0])
 
     assert store.get(lost[0].id) == claimed
+
+
+def test_of_one_submission_that_was_sent_twice_only_the_job_that_has_the_name_comes_back(
+    restorer: Restorer, store: JobStore, files: JobFiles
+) -> None:
+    unanswered, answered = (a_job().model_copy(update={"client_id": "mine"}) for _ in range(2))
+    for job in (unanswered, answered):
+        files.write_ledger(job)
+    files.names.write(answered.owner, named_by_client(answered))
+
+    restorer.restore([unanswered.id, answered.id], settled_seconds=0)
+
+    assert store.known([unanswered.id, answered.id]) == {answered.id}
+    assert files.read_ledger(unanswered.id) is None
 
 
 def test_what_ended_long_ago_is_told_to_nobody_and_counted_on_its_day(

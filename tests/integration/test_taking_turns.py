@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 import redis
 
+from jobs.attempt import SetbackCode
+from jobs.leases import Leases
 from jobs import queue as broker
 from jobs.attempt import Lease, new_lease
 from jobs.dispatch import Dispatch, job_dispatch
@@ -192,6 +194,23 @@ def test_a_lost_message_is_sent_again_once(
     taken = take()
     assert taken is not None
     assert taken.id == job.id
+
+
+def test_what_a_dead_process_had_taken_and_not_claimed_is_sent_again_at_once(
+    submit: Submit,
+    store: JobStore,
+    leases: Leases,
+    valkey: "redis.Redis",
+    settings: StoreSettings,
+) -> None:
+    submit("ann")
+    submit("ann")
+    valkey.delete(Priority.NORMAL)
+    dispatch = job_dispatch(valkey, JobQueue(broker.connect(settings), valkey))
+
+    Bereaved(store, leases, dispatch).put_back("the dead one", SetbackCode.CRASHED)
+
+    assert messages(valkey) == 2
 
 
 def test_the_position_counts_turns_not_backlogs(submit: Submit, valkey: "redis.Redis") -> None:
