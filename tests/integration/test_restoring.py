@@ -79,7 +79,9 @@ def test_of_one_submission_that_was_sent_twice_only_the_job_that_has_the_name_co
     unanswered, answered = (a_job().model_copy(update={"client_id": "mine"}) for _ in range(2))
     for job in (unanswered, answered):
         files.write_ledger(job)
-    files.names.write(answered.owner, named_by_client(answered))
+    name = named_by_client(answered)
+    assert name is not None
+    files.names.write(answered.owner, name)
 
     restorer.restore([unanswered.id, answered.id], settled_seconds=0)
 

@@ -6,10 +6,8 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from jobs.attempt import SetbackCode
-from jobs.leases import Leases
 from jobs import queue as broker
-from jobs.attempt import Lease, new_lease
+from jobs.attempt import Lease, SetbackCode, new_lease
 from jobs.dispatch import Dispatch, job_dispatch
 from jobs.figures import Figures
 from jobs.job import Job
@@ -21,6 +19,7 @@ from jobs.redis_client import texts
 from jobs.settings import StoreSettings
 from jobs.store import JobStore
 from tests.jobs_made import a_job
+from worker.bereaved import Bereaved
 
 Submit = Callable[[str], Job]
 Take = Callable[[], Job | None]
