@@ -111,14 +111,14 @@ def kill_api(play: Play, _: str) -> None:
     with _half_an_upload(play.scene.stack.ports.api):
         play.scene.kill("api")
     play.scene.start("api")
-    _follow(play, "kill -9 API mid-upload", play.scene.answers)
+    _follow(play, "kill -9 API mid-upload", play.scene.lives)
 
 
 def kill_housekeeper(play: Play, name: str) -> None:
     """`kill -9` of a housekeeper."""
     play.scene.kill(name)
     play.scene.start(name)
-    _follow(play, "kill -9 housekeeper", _a_job_ends(play))
+    _follow(play, "kill -9 housekeeper", lambda: not play.scene.leases.expired())
 
 
 def kill_valkey(play: Play, _: str) -> None:
@@ -188,7 +188,7 @@ def restart_api(play: Play, _: str) -> None:
     """SIGTERM of the API, and a new one."""
     play.scene.stop("api")
     play.scene.start("api")
-    _follow(play, "restart of the API", play.scene.answers)
+    _follow(play, "restart of the API", play.scene.lives)
 
 
 def _kill(process: psutil.Process) -> None:

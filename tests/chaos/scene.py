@@ -190,10 +190,10 @@ class Scene:
         """Whether every launcher has a worker that takes jobs."""
         return len(WorkerRegistry(self._client).alive()) >= LAUNCHERS
 
-    def answers(self) -> bool:
-        """Whether the API takes jobs."""
+    def lives(self) -> bool:
+        """Whether the API answers, be it that something which it needs is away."""
         try:
-            return httpx.get(f"{self.stack.url}/ready", timeout=5).status_code == 200
+            return httpx.get(f"{self.stack.url}/health", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 
