@@ -6,9 +6,14 @@ work. A message too few does no harm: the lanes send it again (`jobs/lanes.py`).
 """
 
 import logging
+from typing import Any
 
+import kombu
+from celery.app.amqp import AMQP
 from kombu.transport import redis
 from kombu.transport.virtual import Message
+
+LONGEST_PAUSE_SECONDS = 4
 
 log = logging.getLogger(__name__)
 
@@ -25,3 +30,21 @@ class Transport(redis.Transport):
     """Redis, as kombu reaches it."""
 
     Channel = _Channel
+
+
+class _Connection(kombu.Connection):
+    """Asks again for a server that is away every few seconds.
+
+    kombu's own pauses grow to half a minute, for which a GPU stands idle when Redis is back.
+    """
+
+    def _ensure_connection(self, *args: Any, **options: Any) -> Any:
+        return super()._ensure_connection(
+            *args, **{"interval_max": LONGEST_PAUSE_SECONDS} | options
+        )
+
+
+class Messages(AMQP):
+    """Celery's way to the broker, by such connections."""
+
+    Connection = _Connection

@@ -29,7 +29,10 @@ SENDERS = 10  # messages that one process sends at a time
 def connect(settings: StoreSettings) -> Celery:
     """Return the Celery app that all programs share."""
     celery = Celery(
-        "whisperline", broker=settings.redis_url.get_secret_value(), set_as_current=False
+        "whisperline",
+        broker=settings.redis_url.get_secret_value(),
+        amqp="jobs.broker_transport:Messages",
+        set_as_current=False,
     )
     celery.conf.update(
         task_ignore_result=True,  # the job record is the result
