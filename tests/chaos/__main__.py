@@ -13,9 +13,10 @@ import sys
 import tempfile
 import threading
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.chaos.accounts import Accounts, Verdict, verdict
+from tests.chaos.accounts import Accounts, Verdict, longest_pause, verdict
 from tests.chaos.crowd import Crowd
 from tests.chaos.faults import FAULTS, Fault, Play
 from tests.chaos.recovery import Recoveries
@@ -37,7 +38,7 @@ def plan(count: int, chance: random.Random) -> list[Fault]:
 
 
 def run(
-    *, jobs: int, faults: int, seconds: float, seed: int
+    *, jobs: int, faults: int, seconds: float, seed: int, keep: bool = False
 ) -> tuple[Verdict, Recoveries, list[str]]:
     """Let it all happen; `seconds` is how long faults go on."""
     chance = random.Random(seed)  # noqa: S311  # to be had again
@@ -57,13 +58,16 @@ def run(
         recoveries.join()
         crowd.stop()
         crowd.look_again()
+        seconds_idle, since = longest_pause(accounts.all())
+        at = datetime.now() - timedelta(seconds=time.monotonic() - since)  # noqa: DTZ005  as the log
+        log.info("for %.0f s from %s on no job was seen to end", seconds_idle, f"{at:%H:%M:%S}")
         found = verdict(accounts.all(), crowd.refused)
         if not found.is_clean:
             (directory / "redis.txt").write_text("\n".join(scene.what_redis_holds()))
-    if found.is_clean:
+    if found.is_clean and not keep:
         shutil.rmtree(directory)
     else:
-        log.error("what was written meanwhile is in %s", directory)
+        log.warning("what was written meanwhile is in %s", directory)
     return found, recoveries, play.failed
 
 
@@ -101,12 +105,17 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=210)
     parser.add_argument("--seconds", type=float, default=360, help="how long faults go on")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", action="store_true", help="what was written, also if all is well")
     asked = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(message)s")
     log.setLevel(logging.INFO)
     began = time.monotonic()
     found, recoveries, failed = run(
-        jobs=asked.jobs, faults=asked.faults, seconds=asked.seconds, seed=asked.seed
+        jobs=asked.jobs,
+        faults=asked.faults,
+        seconds=asked.seconds,
+        seed=asked.seed,
+        keep=asked.keep,
     )
     print(table(found, recoveries, seed=asked.seed, seconds=time.monotonic() - began))  # noqa: T201
     is_well = not any(tally.given_up for tally in recoveries.tallies.values())

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 
 
 class Expected(StrEnum):
@@ -64,6 +65,12 @@ class Accounts:
         return sum(
             promise.ended_at is not None and promise.ended_at > moment for promise in self.all()
         )
+
+
+def longest_pause(promises: list[Promise]) -> tuple[float, float]:
+    """Return how long at most clients saw no job end, in seconds, and since which monotonic one."""
+    ends = sorted(each.ended_at for each in promises if each.ended_at is not None)
+    return max(((after - before, before) for before, after in pairwise(ends)), default=(0.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
