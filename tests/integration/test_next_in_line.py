@@ -1,7 +1,9 @@
 """Somebody who waits for an answer goes before every backlog."""
 
-from collections.abc import Callable
-from datetime import datetime
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -29,13 +31,29 @@ def test_a_synchronous_call_in_the_middle_of_a_backlog_is_next_in_line(
     start_worker()
     ended(backlog[1])
 
-    answer = api.post("/asr", files={"audio_file": ("a.wav", b'{"say": "me first"}')})
+    with ThreadPoolExecutor() as pool:
+        answering = pool.submit(
+            api.post, "/asr", files={"audio_file": ("a.wav", b'{"say": "me first"}')}
+        )
+        before = _seen_in_line(api, beside=backlog)
+        answer = answering.result(timeout=60)
 
     assert answer.status_code == 200
     mine = api.get(f"/v1/jobs/{answer.headers['X-Job-ID']}").json()
+    until = datetime.fromisoformat(mine["started_at"])
     jobs = [ended(job_id) for job_id in backlog]
     began = [datetime.fromisoformat(job["started_at"]) for job in jobs]
-    before, until = (datetime.fromisoformat(mine[name]) for name in ("created_at", "started_at"))
     overtakers = [moment for moment in began if before < moment < until]
     assert len(overtakers) <= SLOTS
     assert max(began) > until  # or there was no backlog left
+
+
+def _seen_in_line(api: httpx.Client, *, beside: Sequence[str]) -> datetime:
+    """Return when a job beside these was there: before that, its media was still on its way."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        newest = api.get("/v1/jobs", params={"limit": 1}).raise_for_status().json()["data"][0]
+        if newest["id"] not in beside:
+            return datetime.now(UTC)
+        time.sleep(0.01)
+    pytest.fail("no new job within 30 s")
