@@ -4,6 +4,8 @@ Only imported inside functions (by `diarizing`): importing pyannote takes second
 """
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from pyannote.core import (  # noqa: TID253 - see above
 )
 
 from pipeline import speaker_frames
+from pipeline.sliding_segmentation import segment
 
 # The linkage needs 16 bytes for each pair of voices: 0.3 GB and some seconds, whatever the media.
 # One hour of one voice at a time is 3600.
@@ -29,6 +32,7 @@ def bounded(pipeline: Pipeline) -> None:
 
     On the object: community-1 is built by pyannote itself, from its configuration.
     """
+    pipeline.get_segmentations = partial(get_segmentations, pipeline)
     pipeline.reconstruct = reconstruct
     pipeline.to_annotation = to_annotation
     # It prints advice on standard output, which belongs to the command line's transcript.
@@ -51,6 +55,14 @@ def bounded(pipeline: Pipeline) -> None:
         return embeddings[window, voice], window, voice
 
     pipeline.clustering.filter_embeddings = filter_embeddings
+
+
+def get_segmentations(
+    pipeline: Pipeline, file: dict[str, Any], hook: Callable[..., None] | None = None
+) -> SlidingWindowFeature:
+    """Stand in for `SpeakerDiarization.get_segmentations`."""
+    told = None if hook is None else partial(hook, "segmentation", None)
+    return segment(pipeline._segmentation, file["waveform"], hook=told)
 
 
 def reconstruct(
