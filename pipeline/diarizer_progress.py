@@ -5,8 +5,8 @@ from pipeline.one_by_one import Tell
 from pipeline.progress import OnProgress
 
 # Which share of the time the steps take, measured on the CPU; the rest is clustering.
-_SEGMENTATION_SHARE = 0.2
-_EMBEDDINGS_SHARE = 0.78
+_SEGMENTATION_SHARE = 0.4
+_EMBEDDINGS_SHARE = 0.58
 _WAITING_SHARE = 0.01  # of the stage, at most, for waiting until other jobs are done with it
 
 
