@@ -27,7 +27,7 @@ class Stock:
         bundle = torchaudio.pipelines.WAV2VEC2_ASR_BASE_960H
         self._aligner = torchaudio.models.wav2vec2_model(**bundle._params).eval()
         self._labels = {label.lower(): n for n, label in enumerate(bundle.get_labels())}
-        self._diarizer = _pyannote(settings)
+        self._diarizer = stock_diarizer(settings)
 
     def find_speech(self, waveform: Waveform) -> None:
         """Run WhisperX's default voice activity detection."""
@@ -63,7 +63,7 @@ class _WholeText:
         yield 0, len(text)
 
 
-def _pyannote(settings: PipelineSettings) -> Any:
+def stock_diarizer(settings: PipelineSettings) -> Any:
     """Build pyannote's SpeakerDiarization with nothing of ours but the weights."""
     import torch
     from pyannote.audio import Model
