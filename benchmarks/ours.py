@@ -1,0 +1,55 @@
+"""This pipeline, called as a worker calls it."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks.hypothesis import Hypothesis
+from benchmarks.scoring import SpeakerTurn, TimedWord
+from jobs.options import TranscriptionOptions
+from pipeline.pipeline import Pipeline
+from pipeline.settings import PipelineSettings
+
+
+class Ours:
+    """A pipeline with its models."""
+
+    def __init__(self, settings: PipelineSettings) -> None:
+        self._settings = settings
+        self._pipeline = Pipeline(settings)
+        self._pipeline.warm_up()
+
+    def hear(self, media: Path) -> Hypothesis:
+        """Do what a worker does with a file that it has fetched; decoding is included."""
+        began = time.perf_counter()
+        transcript = self._pipeline.run(media, TranscriptionOptions())
+        seconds = time.perf_counter() - began
+        return Hypothesis(
+            text=transcript.text,
+            words=tuple(
+                TimedWord(word=word.word, start=word.start, end=word.end)
+                for segment in transcript.segments
+                for word in segment.words
+            ),
+            turns=tuple(
+                SpeakerTurn(start=turn.start, end=turn.end, speaker=turn.speaker)
+                for turn in transcript.turns
+            ),
+            seconds=seconds,
+        )
+
+    def drain(
+        self, media: Sequence[Path], options: dict[str, Any], *, at_once: int
+    ) -> tuple[float, list[str]]:
+        """Work off files in their order, some at once; return the seconds and the texts."""
+        asked = TranscriptionOptions(**options)
+
+        def text(path: Path) -> str:
+            return self._pipeline.run(path, asked).text
+
+        began = time.perf_counter()
+        with ThreadPoolExecutor(max_workers=at_once) as threads:
+            texts = list(threads.map(text, media))
+        return time.perf_counter() - began, texts

@@ -1,0 +1,29 @@
+"""Let contenders take turns, so that what the machine does besides hits all of them alike."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def in_turns(
+    contenders: Mapping[str, Callable[[], T]], *, runs: int, warm_up: bool = True
+) -> Iterator[tuple[str, T]]:
+    """Call each `runs` times; who begins changes every time.
+
+    Args:
+        contenders: by name.
+        runs: of each.
+        warm_up: call each once before, uncounted.
+
+    Yields:
+        Who it was, and what the call returned.
+    """
+    names = list(contenders)
+    if warm_up:
+        for name in names:
+            contenders[name]()
+    for run in range(runs):
+        first = run % len(names)
+        for name in names[first:] + names[:first]:
+            yield name, contenders[name]()
