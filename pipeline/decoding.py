@@ -80,9 +80,12 @@ def decode(
     if separate:
         outputs += [directory / f"waveform.{number}.f32" for number in range(1, MAX_CHANNELS)]
     with ExitStack() as files:
+        source = files.enter_context(media.open("rb"))
+        targets = [files.enter_context(output.open("w+b")) for output in outputs]
+        on_progress(Stage.DECODE, 0.0)  # its process takes a while to say anything
         child = DecoderProcess(
-            files.enter_context(media.open("rb")),
-            [files.enter_context(output.open("w+b")) for output in outputs],
+            source,
+            targets,
             clip=clip,
             max_seconds=max_seconds,
             timeout_seconds=timeout_seconds,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import psutil
 import pytest
 
 from jobs.stages import Stage
@@ -210,3 +211,20 @@ def test_progress_rises_to_one(tmp_path: Path) -> None:
     assert {stage for stage, _ in seen} == {Stage.DECODE}
     assert [fraction for _, fraction in seen] == sorted(fraction for _, fraction in seen)
     assert seen[-1][1] == 1.0
+
+
+def test_the_stage_begins_before_its_process_does(tmp_path: Path) -> None:
+    media = write(tmp_path / "a.wav", tone(1, rate=16_000), codec="pcm_s16le", rate=16_000)
+    before = set(psutil.Process().children())
+    seen: list[set[psutil.Process]] = []
+
+    decode(
+        media,
+        tmp_path,
+        max_seconds=60,
+        timeout_seconds=60,
+        on_progress=lambda *_: seen.append(set(psutil.Process().children()) - before),
+    )
+
+    assert seen[0] == set()
+    assert any(seen)
