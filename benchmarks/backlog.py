@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import clips
+from benchmarks import clips, served
 from benchmarks.goals import Goal
 from benchmarks.ours import Ours
 from benchmarks.own_process import OwnProcess
 from benchmarks.recordings import of_each_container
 from benchmarks.served import Served, Service
-from benchmarks.turns import in_turns
+from benchmarks.turns import in_turns, median_ratio
 from deploy.local.sample import sample_call
 from pipeline.settings import PipelineSettings
 
@@ -52,8 +52,9 @@ def _compared(
     media: Sequence[Path], ours: OwnProcess[Ours], service: Service, at_once: int, runs: int
 ) -> dict[str, Any]:
     def by_pipeline() -> Served:
-        seconds, texts = ours.call(Ours.drain, media, {}, at_once=at_once)
-        return Served(seconds=seconds, texts=texts, idle={})
+        drained = ours.call(Ours.drain, media, {}, at_once=at_once)
+        processor = {PIPELINE: drained.processor_seconds}
+        return Served(seconds=drained.seconds, texts=drained.texts, account={}, processor=processor)
 
     def by_service() -> Served:
         return service.drain(media, {})
@@ -63,16 +64,21 @@ def _compared(
     service.drain(first, {})
     runs_of: dict[str, list[Served]] = {PIPELINE: [], SERVICE: []}
     contenders = {PIPELINE: by_pipeline, SERVICE: by_service}
-    for name, served in in_turns(contenders, runs=runs, warm_up=False):
-        runs_of[name].append(served)
-    texts = [served.texts for each in runs_of.values() for served in each]
+    for name, one in in_turns(contenders, runs=runs, warm_up=False):
+        runs_of[name].append(one)
+    texts = [one.texts for each in runs_of.values() for one in each]
     return {
         "seconds": {name: [each.seconds for each in runs_of[name]] for name in runs_of},
-        "idle": {
-            reason: [each.idle[reason] for each in runs_of[SERVICE]]
-            for reason in runs_of[SERVICE][0].idle
+        "account": {
+            entry: [each.account[entry] for each in runs_of[SERVICE]]
+            for entry in runs_of[SERVICE][0].account
         },
-        "different_texts": sum(one != texts[0][n] for each in texts for n, one in enumerate(each)),
+        "processor": {
+            program: [one.processor[program] for one in each]
+            for each in runs_of.values()
+            for program in each[0].processor
+        },
+        "different_texts": sum(text != texts[0][n] for run in texts for n, text in enumerate(run)),
     }
 
 
@@ -91,9 +97,14 @@ def table(measured: Mapping[str, Any]) -> str:
             f"| {at_once} | {pipeline:.2f} | {service:.2f} | {_share(found):.1f} % "
             f"| {found['different_texts']} |"
         )
-    lines += ["", "| one job at a time: where the pipeline does nothing | s in all |", "|---|---|"]
-    idle = measured["at_once"]["1"]["idle"]
-    lines += [f"| {reason} | {statistics.median(each):.3f} |" for reason, each in idle.items()]
+    lines += ["", "| one job at a time over HTTP: what the time goes into | s |", "|---|---|"]
+    account = _medians(measured["at_once"]["1"]["account"])
+    lines += [f"| {entry} | {seconds:.3f} |" for entry, seconds in account.items()]
+    idle = sum(each for entry, each in account.items() if not entry.startswith(served.PIPELINE))
+    lines.append(f"| **all in which the pipeline does nothing** | {idle:.3f} |")
+    lines += ["", "| one job at a time: processor time of | s |", "|---|---|"]
+    processor = _medians(measured["at_once"]["1"]["processor"])
+    lines += [f"| {program} | {seconds:.2f} |" for program, seconds in processor.items()]
     return "\n".join(lines)
 
 
@@ -114,5 +125,9 @@ def _median(found: Mapping[str, Any], contender: str) -> float:
     return float(statistics.median(found["seconds"][contender]))
 
 
+def _medians(found: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: statistics.median(each) for name, each in found.items()}
+
+
 def _share(found: Mapping[str, Any]) -> float:
-    return 100 * _median(found, PIPELINE) / _median(found, SERVICE)
+    return 100 * median_ratio(found["seconds"][PIPELINE], found["seconds"][SERVICE])

@@ -4,6 +4,8 @@ So none computes with another's thread settings, allocator or warm caches, and W
 libraries as they come.
 """
 
+import logging
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -46,6 +48,8 @@ class OwnProcess(Generic[T]):
 
 def _make(make: Callable[[], Any]) -> None:
     global _kept  # the only way from an initializer to what is called later
+    warnings.simplefilter("ignore")  # of the libraries measured, as their logs
+    logging.disable(logging.WARNING)
     _kept = make()
 
 

@@ -1,6 +1,7 @@
 """Send media through the whole service, API and worker and servers, as a client does."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from typing import Any, Self
 
 import httpx
 
+from benchmarks.processor_time import processor_seconds
 from deploy.local.stack import Ports, Stack
 
 WAIT_SECONDS = 60  # of one request for a job's end; then it asks again
-FETCH, STORE = "fetch", "store"  # the stages that are not the pipeline's
+PIPELINE = "pipeline: "  # before the stages that are the pipeline's own
+_FETCH, _STORE = "fetch", "store"  # those that are not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +26,8 @@ class Served:
 
     seconds: float  # from the first upload's begin until the client knew of the last job's end
     texts: list[str]
-    idle: dict[str, float]  # seconds in which the pipeline computed nothing, by why
+    account: dict[str, float]  # seconds by what they went into
+    processor: dict[str, float]  # seconds of processor time, by program
 
 
 class Service:
@@ -47,6 +51,7 @@ class Service:
                 "REQUESTS_PER_MINUTE": "0",
             },
         )
+        self._stack = stack
         self._open.callback(stack.stop)
         try:
             stack.start_servers()
@@ -72,12 +77,24 @@ class Service:
         Raises:
             RuntimeError: a job did not succeed.
         """
+        before = self._processor_seconds()
         sent_at, began = time.time(), time.perf_counter()
         ids = [self._submit(path, options) for path in media]
         jobs = [self._ended(job_id) for job_id in ids]
         seconds = time.perf_counter() - began
+        processor = {
+            name: taken - before[name] for name, taken in self._processor_seconds().items()
+        }
         texts = [self._get(job["links"]["transcript"])["text"] for job in jobs]
-        return Served(seconds=seconds, texts=texts, idle=idle(jobs, sent_at, sent_at + seconds))
+        return Served(
+            seconds=seconds,
+            texts=texts,
+            account=account(jobs, sent_at, sent_at + seconds),
+            processor=processor,
+        )
+
+    def _processor_seconds(self) -> dict[str, float]:
+        return {each.name: processor_seconds(each.pid) for each in self._stack.processes}
 
     def _submit(self, media: Path, options: Mapping[str, str]) -> str:
         with media.open("rb") as file:
@@ -101,8 +118,8 @@ class Service:
         return found
 
 
-def idle(jobs: Sequence[Mapping[str, Any]], sent_at: float, told_at: float) -> dict[str, float]:
-    """Return where the time of a backlog goes, beside the pipeline, if jobs run one at a time.
+def account(jobs: Sequence[Mapping[str, Any]], sent_at: float, told_at: float) -> dict[str, float]:
+    """Return what the time of a backlog goes into, if jobs run one at a time.
 
     Args:
         jobs: as the API shows them when they are over.
@@ -110,24 +127,29 @@ def idle(jobs: Sequence[Mapping[str, Any]], sent_at: float, told_at: float) -> d
         told_at: when the client knew of the last job's end, in seconds since 1970.
 
     Returns:
-        Seconds by reason; together they and the pipeline's own stages are the whole time.
+        Seconds, in all the whole time. In those that do not begin with PIPELINE it does nothing.
     """
     in_order = sorted(jobs, key=lambda job: str(job["started_at"]))
     starts = [_second(job["started_at"]) for job in in_order]
     ends = [_second(job["finished_at"]) for job in in_order]
-    spent = [
-        {stage["name"]: float(stage["seconds"]) for stage in job["stages"]} for job in in_order
-    ]
+    stages: Counter[str] = Counter()
+    for job in in_order:
+        stages.update({stage["name"]: stage["seconds"] for stage in job["stages"]})
     ran = sum(end - start for start, end in zip(starts, ends, strict=True))
     return {
         "upload and first claim": starts[0] - sent_at,
         "from a job's end to the next one's claim": sum(
             following - end for end, following in zip(ends, starts[1:], strict=False)
         ),
-        "media from storage": sum(each.get(FETCH, 0.0) for each in spent),
-        "transcripts to storage": sum(each.get(STORE, 0.0) for each in spent),
-        "a job's own records": ran - sum(sum(each.values()) for each in spent),
+        "media from storage": stages[_FETCH],
+        "transcripts to storage": stages[_STORE],
+        "a job's own records": ran - stages.total(),
         "until the client knows": told_at - ends[-1],
+        **{
+            f"{PIPELINE}{name}": seconds
+            for name, seconds in stages.items()
+            if name not in (_FETCH, _STORE)
+        },
     }
 
 

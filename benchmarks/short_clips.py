@@ -15,7 +15,7 @@ from benchmarks import clips
 from benchmarks.goals import Goal
 from benchmarks.recordings import english
 from benchmarks.served import Service
-from benchmarks.turns import in_turns
+from benchmarks.turns import in_turns, median_ratio
 
 COUNT = 60
 AT_ONCE = 4
@@ -77,11 +77,10 @@ def table(measured: Mapping[str, Any]) -> str:
 
 def goals(measured: Mapping[str, Any]) -> list[Goal]:
     """Return how much faster it should be, with which texts."""
-    alone, together = (statistics.median(measured["seconds"][n]) for n in (ALONE, TOGETHER))
     return [
         Goal(
             what=f"{measured['clips']} short clips, {TOGETHER} beside {ALONE}",
-            value=alone / together,
+            value=median_ratio(measured["seconds"][ALONE], measured["seconds"][TOGETHER]),
             goal=TIMES_AS_FAST,
             unit="x",
         ),

@@ -19,7 +19,7 @@ from benchmarks.made_aligner import english_aligner
 from benchmarks.own_process import OwnProcess
 from benchmarks.stock import Stock
 from benchmarks.stopwatch import Seconds, Stopwatch
-from benchmarks.turns import in_turns
+from benchmarks.turns import in_turns, median_ratio
 from deploy.local.sample import sample_call
 from jobs.options import TranscriptionOptions
 from pipeline.device import choose_device
@@ -31,7 +31,8 @@ from pipeline.threads import wait_passively
 from pipeline.waveform import SAMPLE_RATE, Waveform
 
 PARTS = ("voice activity", "text", "alignment", "speakers")  # what a job goes through
-OWN_TIMES = "text with Whisper's own word times"  # instead of the two, where no aligner is
+OWN_TIMES = "text and Whisper's own word times"  # instead of both, where there is no aligner
+ALL = "**voice activity, text, alignment, speakers**"
 GOALS = {"voice activity": 15.0, "alignment": 4.0, "speakers": 2.0}  # times as fast
 _MOST_SECONDS = 3600.0  # of media, and of its decoding
 
@@ -129,36 +130,35 @@ def measure(*, runs: int = 5, quick: bool = False) -> dict[str, Any]:
 
 
 def table(measured: Mapping[str, Any]) -> str:
-    """Return the medians as a Markdown table."""
-    stock, ours = _medians(measured, WHISPERX), _medians(measured, OURS)
+    """Return medians as a Markdown table."""
+    stock, ours = (_with_sums(measured["seconds"][name]) for name in (WHISPERX, OURS))
     lines = [f"| stage | {WHISPERX}, s | {OURS}, s | ratio |", "|---|---|---|---|"]
-    lines += [_row(stage, stock[stage], ours[stage]) for stage in PARTS]
-    lines.append(_row("**all of them**", _sum(stock), _sum(ours)))
-    both = stock["text"] + stock["alignment"]
-    lines.append(_row(f"{OWN_TIMES}, beside text and alignment", both, ours[OWN_TIMES]))
+    lines += [
+        f"| {row} | {statistics.median(stock[row]):.2f} | {statistics.median(ours[row]):.2f} "
+        f"| {median_ratio(stock[row], ours[row]):.1f} x |"
+        for row in (*PARTS, OWN_TIMES, ALL)
+    ]
     return "\n".join(lines)
 
 
 def goals(measured: Mapping[str, Any]) -> list[Goal]:
     """Return how much faster which stage should be."""
-    stock, ours = _medians(measured, WHISPERX), _medians(measured, OURS)
+    stock, ours = measured["seconds"][WHISPERX], measured["seconds"][OURS]
     return [
         Goal(
-            what=f"{stage}, beside WhisperX", value=stock[stage] / ours[stage], goal=goal, unit="x"
+            what=f"{stage}, beside {WHISPERX}",
+            value=median_ratio(stock[stage], ours[stage]),
+            goal=goal,
+            unit="x",
         )
         for stage, goal in GOALS.items()
     ]
 
 
-def _medians(measured: Mapping[str, Any], contender: str) -> Seconds:
-    return {
-        stage: statistics.median(each) for stage, each in measured["seconds"][contender].items()
-    }
-
-
-def _sum(medians: Seconds) -> float:
-    return sum(medians[stage] for stage in PARTS)
-
-
-def _row(stage: str, stock: float, ours: float) -> str:
-    return f"| {stage} | {stock:.2f} | {ours:.2f} | {stock / ours:.1f} x |"
+def _with_sums(seconds: Mapping[str, list[float]]) -> dict[str, list[float]]:
+    """Add each run's sum, and what WhisperX has for its text with times: both of its stages."""
+    sums = {ALL: [sum(run) for run in zip(*(seconds[part] for part in PARTS), strict=True)]}
+    if OWN_TIMES not in seconds:
+        both = zip(seconds["text"], seconds["alignment"], strict=True)
+        sums[OWN_TIMES] = [sum(run) for run in both]
+    return {**seconds, **sums}

@@ -14,6 +14,8 @@ What is not, because a token or a hub must give it:
 * Without the real weights in the cache, its aligner has the right architecture with random ones: as
   fast as the real one, right about nothing.
 * NLTK's sentence splitter is a download; what stands in for it takes no time.
+* Its threads wait passively, as this pipeline's do. By default they spin, which on a machine that
+  does anything else costs it several times as much.
 * It decodes with the `ffmpeg` program, which may not be there: decoding is left out of its times.
 """
 
@@ -29,6 +31,7 @@ from pipeline.cache_dir import cached
 from pipeline.pull import locate
 from pipeline.settings import PipelineSettings
 from pipeline.telemetry import phone_nobody
+from pipeline.threads import wait_passively
 from pipeline.waveform import SAMPLE_RATE, Waveform
 
 BATCH_SIZE = 8  # windows; `whisperx --batch_size`
@@ -53,6 +56,7 @@ class Stock:
             aligner: the folder of its English wav2vec2.
         """
         phone_nobody()
+        wait_passively()  # not as it comes: else whatever runs besides would weigh on it alone
         import whisperx
         import whisperx.alignment
         import whisperx.diarize

@@ -1,6 +1,7 @@
 """Let contenders take turns, so that what the machine does besides hits all of them alike."""
 
-from collections.abc import Callable, Iterator, Mapping
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -27,3 +28,12 @@ def in_turns(
         first = run % len(names)
         for name in names[first:] + names[:first]:
             yield name, contenders[name]()
+
+
+def median_ratio(of: Sequence[float], to: Sequence[float]) -> float:
+    """Return the median of the ratios within each turn.
+
+    What slows the machine down for a minute hits both sides of a turn, and so neither side of this;
+    the ratio of the medians may hold a slow minute of one against a fast one of the other.
+    """
+    return statistics.median(one / other for one, other in zip(of, to, strict=True))

@@ -20,11 +20,12 @@ from benchmarks.ours import Ours
 from benchmarks.own_process import OwnProcess
 from benchmarks.recordings import Recording, english
 from benchmarks.stock import Stock
-from benchmarks.turns import in_turns
+from benchmarks.turns import in_turns, median_ratio
 from pipeline.device import choose_device
 from pipeline.settings import PipelineSettings
 
 ALONE = "this pipeline, without an aligner"
+ALL = "**all**"
 TIMES_AS_FAST = 2.5
 WORD_POINTS, SPEAKER_POINTS = 0.2, 0.5  # of the error rates: how much worse it may be
 _EDGES = ("word edges off", "line edges off")  # say nothing of random weights
@@ -91,12 +92,13 @@ def table(measured: Mapping[str, Any]) -> str:
         f"| recording | of it, s | {WHISPERX}, s | {OURS}, s | ratio |",
         "|---|---|---|---|---|",
     ]
-    for name, length in measured["media_seconds"].items():
+    lengths = measured["media_seconds"]
+    for name, length in (*lengths.items(), (ALL, sum(lengths.values()))):
+        stock, ours = (_seconds(measured, contender, name) for contender in (WHISPERX, OURS))
         lines.append(
-            _row(name, length, _median(measured, WHISPERX, name), _median(measured, OURS, name))
+            f"| {name} | {length:.1f} | {statistics.median(stock):.2f} "
+            f"| {statistics.median(ours):.2f} | {median_ratio(stock, ours):.1f} x |"
         )
-    length = sum(measured["media_seconds"].values())
-    lines.append(_row("**all**", length, _sum(measured, WHISPERX), _sum(measured, OURS)))
     contenders = list(measured["accuracy"])
     lines += ["", f"| aligner: {measured['aligner']} | " + " | ".join(contenders) + " |"]
     lines.append("|---" * (1 + len(contenders)) + "|")
@@ -113,7 +115,7 @@ def goals(measured: Mapping[str, Any]) -> list[Goal]:
     found = [
         Goal(
             what="transcription, word times and speakers, beside WhisperX",
-            value=_sum(measured, WHISPERX) / _sum(measured, OURS),
+            value=median_ratio(_seconds(measured, WHISPERX, ALL), _seconds(measured, OURS, ALL)),
             goal=TIMES_AS_FAST,
             unit="x",
         )
@@ -132,13 +134,9 @@ def goals(measured: Mapping[str, Any]) -> list[Goal]:
     return found
 
 
-def _median(measured: Mapping[str, Any], contender: str, recording: str) -> float:
-    return float(statistics.median(measured["seconds"][contender][recording]))
-
-
-def _sum(measured: Mapping[str, Any], contender: str) -> float:
-    return sum(_median(measured, contender, name) for name in measured["media_seconds"])
-
-
-def _row(name: str, length: float, stock: float, ours: float) -> str:
-    return f"| {name} | {length:.1f} | {stock:.2f} | {ours:.2f} | {stock / ours:.1f} x |"
+def _seconds(measured: Mapping[str, Any], contender: str, recording: str) -> list[float]:
+    """Return each run's seconds, of one recording or of all together."""
+    seconds: Mapping[str, list[float]] = measured["seconds"][contender]
+    if recording == ALL:
+        return [sum(run) for run in zip(*seconds.values(), strict=True)]
+    return seconds[recording]

@@ -1,4 +1,4 @@
-from benchmarks.turns import in_turns
+from benchmarks.turns import in_turns, median_ratio
 
 
 def test_who_begins_changes_with_every_run() -> None:
@@ -16,3 +16,7 @@ def test_warming_up_does_not_count() -> None:
     counted = list(in_turns({"one": lambda: next(calls)}, runs=2))
 
     assert counted == [("one", 1), ("one", 2)]
+
+
+def test_a_slow_turn_is_held_against_neither() -> None:
+    assert median_ratio([2.0, 20.0, 2.0], [1.0, 10.0, 4.0]) == 2.0
