@@ -142,7 +142,7 @@ def _decoded(media: Path) -> Waveform:
 
 
 def stock_diarizer(settings: PipelineSettings) -> Any:
-    """Return the diarizer that WhisperX fetches, or one of the networks bundled here."""
+    """Return the pyannote pipeline that WhisperX fetches, or one of the networks bundled here."""
     from pyannote.audio import Pipeline
 
     community = cached("community-1", settings)
