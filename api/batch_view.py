@@ -62,7 +62,7 @@ class Outlook:
     @classmethod
     def of(cls, services: Services) -> "Outlook":
         """Return how things stand now."""
-        slots = sum(worker.jobs_at_once for worker in services.workers.alive())
+        slots = sum(worker.slots for worker in services.workers.alive())
         return cls(backlog=services.figures.backlog(), slots=slots)
 
     def seconds_of(self, jobs: float) -> float | None:

@@ -13,7 +13,7 @@ from api.answers import answer_json
 from api.services import Services, services
 from jobs.errors import Unavailable
 from jobs.options import Priority
-from jobs.workers import WorkerStatus
+from jobs.workers import WorkerStatus, unserved_stages
 
 RETRY_AFTER_SECONDS = 5
 _POLICY = (
@@ -100,10 +100,15 @@ def healthy() -> Response:
     """Answer 200 as long as this process answers; `/ready` says whether a job can be taken in."""
     try:
         workers = services().workers.alive()
+        unserved = ", ".join(unserved_stages(workers))
         queued = sum(_depths(services()).values())
     except Unavailable as error:
         return answer_json(_health([], queued=0, lacks=error.message))
-    lacks = None if workers else "no worker is alive; jobs wait"
+    lacks = None
+    if not any(worker.slots for worker in workers):
+        lacks = "no worker is alive; jobs wait"
+    elif unserved:
+        lacks = f"no worker does the stage {unserved}; jobs go without it"
     return answer_json(_health(workers, queued=queued, lacks=lacks))
 
 
@@ -138,7 +143,7 @@ def queue_metrics() -> Response:
         WorkerLoad(
             name=worker.name,
             device=worker.device,
-            active=len(worker.jobs),
+            active=len(worker.jobs) if worker.slots else 0,  # a job counts once
             loaded_models=worker.loaded_models,
         )
         for worker in workers
@@ -169,7 +174,7 @@ def _health(workers: list[WorkerStatus], *, queued: int, lacks: str | None) -> H
         detail=lacks,
         device=max(devices, default=None),  # of the two, cuda
         loaded_models=_loaded(workers),
-        workers=len(workers),
+        workers=sum(1 for worker in workers if worker.slots),
         queued=queued,
     )
 

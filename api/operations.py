@@ -21,7 +21,8 @@ from api.request_model import RequestModel
 from api.services import services
 from jobs.figures import Backlog, DayOfUse
 from jobs.options import Priority
-from jobs.workers import Gpu, WorkerStatus
+from jobs.stage_call import StageRole
+from jobs.workers import Gpu, WorkerStatus, unserved_stages
 
 MOST_DAYS = 366  # in one answer
 USUAL_DAYS = 30
@@ -86,12 +87,17 @@ class WorkerView(_View):
     loaded_models: tuple[str, ...]
     rss_bytes: int | None = Field(description="memory of its process, without the GPU's")
     started_at: AwareDatetime
+    stage: StageRole | None = Field(description="all that it does of jobs; null: the whole of them")
 
 
 class WorkersView(_View):
     """All living workers, by name."""
 
     data: tuple[WorkerView, ...]
+    unserved_stages: tuple[StageRole, ...] = Field(
+        description="that workers have done by others, though no worker does them: jobs wait for "
+        "them for two minutes, and then go without"
+    )
 
 
 class UseView(_View):
@@ -159,13 +165,13 @@ def queue() -> Response:
     """Answer the depth and age of each queue, and when it may be empty."""
     found = services()
     workers = found.workers.alive()
-    slots = sum(worker.jobs_at_once for worker in workers)
+    slots = sum(worker.slots for worker in workers)
     backlog = found.figures.backlog()
     return answer_json(
         QueuesView(
             queues=_queues(backlog, slots),
             running=backlog.running,
-            workers=len(workers),
+            workers=sum(1 for worker in workers if worker.slots),
             slots=slots,
             webhooks=_webhooks(found.deliveries.counts()),
         )
@@ -178,7 +184,12 @@ def workers() -> Response:
     alive = services().workers.alive()
     running = [job_id for worker in alive for job_id in worker.jobs]
     own = {job.id for job in services().store.get_many(running) if job.owner == owner()}
-    return answer_json(WorkersView(data=tuple(_worker(worker, own) for worker in alive)))
+    return answer_json(
+        WorkersView(
+            data=tuple(_worker(worker, own) for worker in alive),
+            unserved_stages=unserved_stages(alive),
+        )
+    )
 
 
 @operations.get("/usage", summary="What you used", responses={200: UsageView})
@@ -237,6 +248,7 @@ def _worker(worker: WorkerStatus, own: set[str]) -> WorkerView:
         loaded_models=worker.loaded_models,
         rss_bytes=worker.rss_bytes,
         started_at=worker.started_at,
+        stage=worker.stage,
     )
 
 

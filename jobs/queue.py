@@ -7,7 +7,7 @@ Which messages are in a queue, and which wait for their turn: `jobs/lanes.py`.
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import redis
@@ -19,10 +19,13 @@ from jobs.errors import QueueUnavailable
 from jobs.options import Priority
 from jobs.redis_client import ANSWER_SECONDS, asking, redis_errors, texts
 from jobs.settings import StoreSettings
+from jobs.stage_call import StageCall, StageRole
 
 TASK = "whisperline.transcribe"
 DELIVER = "whisperline.deliver"
+STAGE = "whisperline.stage"
 WEBHOOKS = "webhooks"  # the courier's queue
+STAGES = (StageRole.ALIGN, StageRole.DIARIZE)  # queues of the processes that do one stage
 SENDERS = 10  # messages that one process sends at a time
 
 
@@ -48,7 +51,7 @@ def connect(settings: StoreSettings) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_default_queue=Priority.NORMAL,
-        task_queues=[Queue(name, routing_key=name) for name in (*Priority, WEBHOOKS)],
+        task_queues=[Queue(name, routing_key=name) for name in (*Priority, WEBHOOKS, *STAGES)],
         task_create_missing_queues=False,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=2,
@@ -123,9 +126,24 @@ class JobQueue:
         """
         self._send(DELIVER, delivery_id, queue)
 
-    def _send(self, task: str, id_: str, queue: str) -> None:
+    def send_stage(self, call: StageCall) -> None:
+        """Ask the processes of a stage for a call; a message too many does no harm.
+
+        Raises:
+            QueueUnavailable: the broker took no message.
+        """
+        self._send(STAGE, call.id, call.role, [call.job_id, call.attempt, call.role])
+
+    def withdraw_stage(self, call: StageCall) -> None:
+        """Take the message of a call out of its queue, if no process took it."""
+        with redis_errors():
+            for message in texts(self._redis.lrange(call.role, 0, -1)):
+                if json.loads(message)["headers"]["id"] == call.id:
+                    self._redis.lrem(call.role, 1, message)
+
+    def _send(self, task: str, id_: str, queue: str, args: Sequence[str] | None = None) -> None:
         with _queue_errors(), self._places, asking(self._redis), _bare_errors():
-            self._celery.send_task(task, args=[id_], queue=queue, task_id=id_)
+            self._celery.send_task(task, args=list(args or [id_]), queue=queue, task_id=id_)
 
     def waiting_ids(self, queue: str) -> set[str]:
         """Return the ids in a queue's messages, which are few (jobs/lanes.py)."""

@@ -3,12 +3,14 @@
 whisperline:worker:<name>      string   a WorkerStatus as JSON, forgotten after ALIVE_SECONDS
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import redis
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from jobs.redis_client import redis_errors, texts
+from jobs.stage_call import StageRole
 
 ALIVE_SECONDS = 30  # three heartbeats
 _PREFIX = "whisperline:worker:"
@@ -40,6 +42,21 @@ class WorkerStatus(BaseModel):
     loaded_models: tuple[str, ...] = ()
     rss_bytes: int | None = None  # of the process, without the GPU's; None: not known
     gpu: Gpu | None = None  # None: it computes on the CPU
+    stage: StageRole | None = None  # all it does; None: whole jobs
+
+    @property
+    def slots(self) -> int:
+        """How many jobs it takes from the queues at once; 0: it only does a stage for others."""
+        runs_jobs = self.stage in (None, StageRole.WHISPER)
+        return self.jobs_at_once if runs_jobs else 0
+
+
+def unserved_stages(workers: Iterable[WorkerStatus]) -> tuple[StageRole, ...]:
+    """Return the stages that some worker has done by others, but none does."""
+    roles = {worker.stage for worker in workers}
+    if StageRole.WHISPER not in roles:
+        return ()
+    return tuple(role for role in StageRole if role not in roles)
 
 
 class WorkerRegistry:

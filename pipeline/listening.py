@@ -8,14 +8,13 @@ from jobs.errors import ModelUnavailable
 from jobs.options import Task, TranscriptionOptions
 from jobs.stages import Stage
 from pipeline.account import Account
-from pipeline.aligner_models import Aligner
-from pipeline.aligning import align
 from pipeline.cross_attention import align_heard_window
 from pipeline.language_detection import DetectedLanguage, detect_language
-from pipeline.models import Models, pulling
+from pipeline.models import pulling
 from pipeline.optional_stage import OptionalStage
-from pipeline.progress import OnHeard, OnProgress, part_of
-from pipeline.speech import HeardWindow, Span, SpokenWord, Window, WordTime
+from pipeline.progress import OnHeard, OnProgress
+from pipeline.speech import HeardWindow, Span, SpokenWord, Window
+from pipeline.stages import Stages, Times, WordPlacer
 from pipeline.transcribing import transcribe
 from pipeline.voice_activity import SPEECH_SHARE
 from pipeline.waveform import SAMPLE_RATE, Waveform
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from pipeline.whisper import WhisperRecognizer
 
 CROSS_ATTENTION = "whisper cross-attention"  # what transcripts call the aligner that needs no model
-
-Times = list[tuple[WordTime | None, ...]]  # one entry a window, in it one a word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +52,7 @@ class SpokenChannel:
 class Listener:
     """One job's way from speech to words with their times."""
 
-    models: Models
+    stages: Stages
     batch_size: int  # windows in one pass of Whisper and of the aligner
     options: TranscriptionOptions
     account: Account
@@ -109,7 +106,7 @@ class Listener:
             for channel, mine, placed in zip(channels, by_channel, times, strict=True)
         ]
 
-    def _aligner(self, language: str) -> Aligner | None:
+    def _aligner(self, language: str) -> WordPlacer | None:
         """Return the language's own aligner; None where Whisper's cross-attention has to do."""
         # A translation has no sound of its own; and where nobody asks for the times of words,
         # those that cross-attention gives are enough to find their speakers.
@@ -117,7 +114,7 @@ class Listener:
             return None
         on_pull = pulling(self.on_progress, Stage.TRANSCRIBE, after=SPEECH_SHARE)
         try:
-            return self.models.aligner(language, on_pull)
+            return self.stages.aligner(language, on_pull)
         except ModelUnavailable as error:
             self.account.warn(
                 "aligner_unavailable",
@@ -130,23 +127,19 @@ class Listener:
         self,
         channels: Sequence[SpeechChannel],
         heard: Sequence[Sequence[HeardWindow]],
-        aligner: Aligner | None,
+        aligner: WordPlacer | None,
         recognizer: "WhisperRecognizer",
     ) -> list[Times]:
         if aligner is None or not any(heard):
             self.account.ran(aligner=CROSS_ATTENTION)
             return [[each.times or () for each in mine] for mine in heard]
         with OptionalStage():
-            times = [
-                align(
-                    channel.waveform,
-                    mine,
-                    aligner,
-                    batch_size=self.batch_size,
-                    on_progress=part_of(self.on_progress, number, len(channels)),
-                )
-                for number, (channel, mine) in enumerate(zip(channels, heard, strict=True))
-            ]
+            times = aligner.times(
+                [channel.waveform for channel in channels],
+                heard,
+                batch_size=self.batch_size,
+                on_progress=self.on_progress,
+            )
             self.account.ran(aligner=aligner.name)
             return times
         self.account.warn(

@@ -2,14 +2,16 @@
 
 import logging
 import tempfile
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from jobs.errors import ModelUnavailable, OutOfMemory
 from jobs.options import Channels, TranscriptionOptions
 from pipeline.awaiting import Caller, followed
 from pipeline.clip import clip_of
-from pipeline.decoding import decode
+from pipeline.decoding import DecodedMedia, decode
 from pipeline.device import choose_device
 from pipeline.eviction import IdleSweep
 from pipeline.memory_faults import free_memory, is_out_of_memory
@@ -25,9 +27,15 @@ from pipeline.progress import (
 )
 from pipeline.run import Run
 from pipeline.settings import PipelineSettings
+from pipeline.stage_work import StageDone, StageWork, do_stage
+from pipeline.stages import Stages, StagesHere
+from pipeline.stages_elsewhere import Elsewhere, StagesElsewhere
 from pipeline.telemetry import phone_nobody
 from pipeline.threads import wait_passively
+from pipeline.waveform import Waveform
 from transcript.transcript import Transcript
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +60,20 @@ class Pipeline:
         if settings.model_keep_alive_seconds:
             self._sweep.start()
 
-    def warm_up(self) -> None:
+    def warm_up(self, *, whisper: bool = True, diarizer: bool = True) -> None:
         """Load what nearly every job needs, so that the first one does not wait for it.
+
+        Args:
+            whisper: True: jobs are run here.
+            diarizer: True: speakers are told apart here.
 
         Raises:
             ModelUnavailable: the default Whisper model cannot be had.
         """
-        self._models.whisper(self.device.default_model)
+        if whisper:
+            self._models.whisper(self.device.default_model)
+        if not diarizer:
+            return
         try:
             self._models.diarizer()
         except ModelUnavailable as error:
@@ -86,6 +101,7 @@ class Pipeline:
         batch_share: float = 1.0,
         on_decoded: OnDecoded = untold,
         on_heard: OnHeard = unsaid,
+        elsewhere: Elsewhere | None = None,
     ) -> Transcript:
         """Write down what is said in a file, when, and by whom.
 
@@ -101,6 +117,7 @@ class Pipeline:
                 seconds, and its audio codec.
             on_heard: called with every stretch of text as soon as it is recognised, in the order of
                 time, before its words have times and speakers; may raise, as `on_progress`.
+            elsewhere: who places the words and tells the speakers apart; None: this process.
 
         Returns:
             The transcript; without segments if nobody speaks. A stage that failed but can be
@@ -124,8 +141,33 @@ class Pipeline:
                 on_progress=lambda *step: caller.tell(partial(progress, *step)),
                 on_decoded=lambda *found: caller.tell(partial(on_decoded, *found)),
                 on_heard=lambda heard: caller.tell(partial(on_heard, heard)),
+                elsewhere=elsewhere,
             )
 
+        return self._followed(compute, progress)
+
+    def run_stage(
+        self, work: StageWork, waveforms: Sequence[Waveform], on_progress: OnProgress = unheard
+    ) -> StageDone:
+        """Do one stage of a run that is another process'; `on_progress` is called as in `run`.
+
+        Raises:
+            OutOfMemory: as in `run`.
+        """
+        progress = LastProgress(on_progress, stage=work.stage)
+
+        def compute(caller: Caller[StageDone]) -> StageDone:
+            return do_stage(
+                work,
+                waveforms,
+                self._models,
+                self.device,
+                lambda *step: caller.tell(partial(progress, *step)),
+            )
+
+        return self._followed(compute, progress)
+
+    def _followed(self, compute: Callable[[Caller[T]], T], progress: LastProgress) -> T:
         try:
             return followed(compute, progress.again, name="pipeline")
         except Exception as error:
@@ -147,6 +189,7 @@ class Pipeline:
         on_progress: OnProgress,
         on_decoded: OnDecoded,
         on_heard: OnHeard,
+        elsewhere: Elsewhere | None,
     ) -> Transcript:
         with tempfile.TemporaryDirectory(
             prefix="whisperline-", dir=self._settings.work_dir
@@ -165,9 +208,23 @@ class Pipeline:
                 settings=self._settings,
                 device=self.device,
                 models=self._models,
+                stages=self._stages(elsewhere, decoded, options, batch_share),
                 options=options,
                 batch_share=batch_share,
                 on_progress=on_progress,
                 on_heard=on_heard,
             )
             return run.transcript(decoded)
+
+    def _stages(
+        self,
+        elsewhere: Elsewhere | None,
+        decoded: DecodedMedia,
+        options: TranscriptionOptions,
+        batch_share: float,
+    ) -> Stages:
+        if elsewhere is None:
+            return StagesHere(self._models)
+        return StagesElsewhere(
+            elsewhere, self._settings, decoded.waveforms, options, batch_share=batch_share
+        )

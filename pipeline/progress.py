@@ -53,9 +53,9 @@ class OnHeard(Protocol):
 class LastProgress:
     """Passes progress on, and says it again where nothing is new."""
 
-    def __init__(self, on_progress: OnProgress) -> None:
+    def __init__(self, on_progress: OnProgress, *, stage: Stage = Stage.DECODE) -> None:
         self._on_progress = on_progress
-        self._stage = Stage.DECODE
+        self._stage = stage  # that a run begins with
         self._fraction = 0.0
 
     def __call__(self, stage: Stage, fraction: float) -> None:

@@ -20,7 +20,7 @@ from pipeline.segmenting import segments, speakers
 from pipeline.settings import PipelineSettings
 from pipeline.speaker_assignment import assign_speakers
 from pipeline.speech import Diarization
-from pipeline.telling_apart import tell_apart
+from pipeline.stages import Stages
 from pipeline.turn_edges import reach_to_turns
 from pipeline.voice_activity import SPEECH_SHARE, find_speech
 from pipeline.waveform import SAMPLE_RATE
@@ -40,6 +40,7 @@ class Run:
     settings: PipelineSettings
     device: Device
     models: Models
+    stages: Stages
     options: TranscriptionOptions
     batch_share: float  # of the usual batch sizes, above 0 to 1
     on_progress: OnProgress
@@ -86,7 +87,7 @@ class Run:
     ) -> tuple[DetectedLanguage | None, list[SpokenChannel]]:
         """Return the language and what was said; nothing where only the language is asked for."""
         listener = Listener(
-            models=self.models,
+            stages=self.stages,
             batch_size=reduced(self.device.batch_size, self.batch_share),
             options=self.options,
             account=self._account,
@@ -133,9 +134,8 @@ class Run:
         self, channel: SpeechChannel, spoken: SpokenChannel
     ) -> tuple[list[SpokenChannel], Diarization]:
         """Find the speakers of one waveform, and say who spoke each word."""
-        found = tell_apart(
+        found = self.stages.tell_apart(
             channel.waveform,
-            self.models,
             self.options,
             self._account,
             self.on_progress,

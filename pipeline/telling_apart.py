@@ -45,12 +45,17 @@ def tell_apart(
         account.ran(diarizer=diarizer.name)
         _check_count(found, options.num_speakers, account)
         return found
+    speakers_not_found(account, stage.reason)
+    return None
+
+
+def speakers_not_found(account: Account, reason: str) -> None:
+    """Note that the transcript lacks speakers, and why, for a client's eyes."""
     account.warn(
         "diarization_failed",
         Stage.DIARIZE,
-        f"the speakers could not be told apart ({stage.reason}); the text is complete",
+        f"the speakers could not be told apart ({reason}); the text is complete",
     )
-    return None
 
 
 def _diarizer(models: Models, account: Account, on_progress: OnProgress) -> Diarizer:

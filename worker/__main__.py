@@ -31,6 +31,7 @@ from jobs.outbox import Outbox
 from jobs.outgoing import Outgoing
 from jobs.queue import JobQueue
 from jobs.settings import StoreSettings, load_settings
+from jobs.stage_call import StageRole
 from jobs.store import JobStore
 from jobs.webhook_files import WebhookFiles
 from jobs.webhook_secrets import OwnerSecrets
@@ -41,8 +42,9 @@ from worker.settings import WorkerSettings
 def launch(command: Sequence[str] = (sys.executable, "-m", "worker", "work")) -> None:
     """Keep a process for each GPU alive until told to stop."""
     from worker.bereaved import Bereaved
-    from worker.gpus import places
+    from worker.gpus import Place, places
     from worker.launcher import Launcher
+    from worker.stage_places import stage_places
 
     settings = load_settings(WorkerSettings)
     client = redis_client.connect(settings.redis_url.get_secret_value())
@@ -52,10 +54,14 @@ def launch(command: Sequence[str] = (sys.executable, "-m", "worker", "work")) ->
         media_retention_days=settings.media_retention_days,
     )
     dispatch = job_dispatch(client, JobQueue(broker.connect(settings), client))
-    found = places(settings.gpus, device=settings.device)
+    found: Sequence[Place] = places(settings.gpus, device=settings.device)
+    if settings.pipeline_strategy == "split":
+        found = stage_places(found, settings.stage_replicas)
+    else:
+        found = [place for place in found for _ in range(settings.workers_per_gpu)]
     sys.exit(
         Launcher(
-            [place for place in found for _ in range(settings.workers_per_gpu)],
+            found,
             command,
             worker_name=settings.worker_name,
             bereaved=Bereaved(store, Leases(client, store), dispatch),
@@ -81,15 +87,21 @@ def work() -> None:
     from worker.memory import gpu, rss_bytes
     from worker.performing import Performer
     from worker.presence import present
+    from worker.stage_process import do_stage_of_others, role_of, stage_sender
     from worker.watching import watched
     from worker.work_folder import work_folder
 
     settings, launched = load_settings(WorkerSettings), load_settings(Launched)
+    role = role_of(settings, launched)
     with work_folder(settings.work_dir) as folder:
         of_pipeline = load_settings(PipelineSettings).model_copy(update={"work_dir": folder})
         try:
             pipeline = Pipeline(of_pipeline)
-            pipeline.warm_up()  # before it is listed: a listed worker answers at once
+            # Before it is listed: a listed worker answers at once.
+            pipeline.warm_up(
+                whisper=role in (None, StageRole.WHISPER),
+                diarizer=role in (None, StageRole.DIARIZE),
+            )
         except (DeviceMissing, ModelUnavailable) as error:
             sys.stderr.write(f"worker: {error}\n")
             # What is missing now may come; a device will not.
@@ -101,10 +113,41 @@ def work() -> None:
             retention_days=settings.retention_days,
             media_retention_days=settings.media_retention_days,
         )
-        files = JobFiles(s3.connect(settings), settings.s3_bucket)
         celery = broker.connect(settings)
         activity, drain = Activity(), Drain(settings.drain_seconds)
-        leases, dispatch = Leases(client, store), job_dispatch(client, JobQueue(celery, client))
+        is_stage = role in (StageRole.ALIGN, StageRole.DIARIZE)
+        started_at = datetime.now(UTC)
+
+        def status() -> WorkerStatus:
+            return WorkerStatus(
+                name=name,
+                device=pipeline.device.name,
+                compute_type=pipeline.device.compute_type,
+                started_at=started_at,
+                jobs_at_once=1 if is_stage else settings.jobs_per_worker,
+                jobs=activity.job_ids(),
+                loaded_models=pipeline.loaded_models(),
+                rss_bytes=rss_bytes(),
+                gpu=gpu(pipeline.device.name),
+                stage=role,
+            )
+
+        if is_stage:
+            do_stage_of_others(
+                client,
+                celery,
+                settings,
+                launched,
+                run_stage=pipeline.run_stage,
+                status=status,
+                activity=activity,
+                drain=drain,
+                work_dir=folder,
+            )
+            return
+        files = JobFiles(s3.connect(settings), settings.s3_bucket)
+        queue = JobQueue(celery, client)
+        leases, dispatch = Leases(client, store), job_dispatch(client, queue)
         performer = Performer(
             store=store,
             leases=leases,
@@ -126,22 +169,8 @@ def work() -> None:
             process=launched.process,
             jobs_at_once=settings.jobs_per_worker,
             work_dir=folder,
+            stages=stage_sender(client, settings, queue, store) if role else None,
         )
-        started_at = datetime.now(UTC)
-
-        def status() -> WorkerStatus:
-            return WorkerStatus(
-                name=name,
-                device=pipeline.device.name,
-                compute_type=pipeline.device.compute_type,
-                started_at=started_at,
-                jobs_at_once=settings.jobs_per_worker,
-                jobs=activity.job_ids(),
-                loaded_models=pipeline.loaded_models(),
-                rss_bytes=rss_bytes(),
-                gpu=gpu(pipeline.device.name),
-            )
-
         bereaved = Bereaved(store, leases, dispatch)
         end_in_time(drain, partial(bereaved.put_back, launched.process, None))
         with present(WorkerRegistry(client), status), watched(activity, launched.pipe):

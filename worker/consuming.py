@@ -14,7 +14,8 @@ from jobs.delivery import Delivery, DeliveryStatus
 from jobs.errors import ServiceError, Unavailable
 from jobs.job import Job
 from jobs.options import Priority
-from jobs.queue import DELIVER, TASK, WEBHOOKS
+from jobs.queue import DELIVER, STAGE, TASK, WEBHOOKS
+from jobs.stage_call import StageCall, StageRole
 from jobs.status import JobStatus
 from worker.drain import Drain
 
@@ -42,6 +43,37 @@ def consume_jobs(
     drain: Drain,
 ) -> None:
     """Perform jobs until told to stop; how long those that run have then is up to `drain`."""
+    _obey_signals(drain)
+
+    @celery.task(name=TASK, throws=(JobFailed, Unavailable))
+    def transcribe(job_id: str) -> None:
+        job = perform(job_id)
+        if job is not None and job.status is JobStatus.FAILED and job.failure is not None:
+            raise JobFailed(job.failure.code)
+
+    _serve(celery, name=name, queues=[str(queue) for queue in Priority], at_once=jobs_at_once)
+
+
+def consume_stage(
+    celery: Celery,
+    serve: Callable[[StageCall], None],
+    *,
+    role: StageRole,
+    name: str,
+    drain: Drain,
+) -> None:
+    """Do one stage of the jobs of other processes, one at a time, until told to stop."""
+    _obey_signals(drain)
+
+    @celery.task(name=STAGE, throws=(Unavailable,))
+    def stage(job_id: str, attempt: str, asked: str) -> None:
+        serve(StageCall(job_id=job_id, attempt=attempt, role=StageRole(asked)))
+
+    _serve(celery, name=name, queues=[str(role)], at_once=1)
+
+
+def _obey_signals(drain: Drain) -> None:
+    """Begin a drain with each word to end."""
 
     def begin(**_: object) -> None:
         drain.begin()
@@ -57,14 +89,6 @@ def consume_jobs(
 
     signals.worker_shutting_down.connect(begin, weak=False)  # with each SIGTERM
     signals.worker_ready.connect(obey, weak=False)  # Celery has set up its own by then
-
-    @celery.task(name=TASK, throws=(JobFailed, Unavailable))
-    def transcribe(job_id: str) -> None:
-        job = perform(job_id)
-        if job is not None and job.status is JobStatus.FAILED and job.failure is not None:
-            raise JobFailed(job.failure.code)
-
-    _serve(celery, name=name, queues=[str(queue) for queue in Priority], at_once=jobs_at_once)
 
 
 def consume_deliveries(

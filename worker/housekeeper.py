@@ -19,6 +19,7 @@ from jobs.options import Priority
 from jobs.orphans import Orphans
 from jobs.rebuilding import Rebuilding
 from jobs.request_errors import JobNotFound, JobPurged
+from jobs.stage_leftovers import StageLeftovers
 from jobs.store import JobStore
 from jobs.uploads import Uploads
 from worker.retention import Retention
@@ -44,6 +45,7 @@ class Housekeeper:
         uploads: Uploads,
         batch_work: BatchWork,
         retention: Retention,
+        stage_leftovers: StageLeftovers,
         ledger_due: LedgerDue,
         rebuilding: Rebuilding,
         orphans: Orphans,
@@ -60,6 +62,7 @@ class Housekeeper:
             uploads: what clients sent by themselves.
             batch_work: goes on with batches.
             retention: deletes what is kept no longer.
+            stage_leftovers: deletes what attempts gave other processes.
             ledger_due: writes what the ledger lacks.
             rebuilding: brings back what Redis lost.
             orphans: deletes what is nobody's.
@@ -73,6 +76,7 @@ class Housekeeper:
         self._uploads = uploads
         self._batch_work = batch_work
         self._retention = retention
+        self._stage_leftovers = stage_leftovers
         self._ledger_due = ledger_due
         self._rebuilding = rebuilding
         self._orphans = orphans
@@ -113,6 +117,7 @@ class Housekeeper:
             for duty in (
                 self._ledger_due.write,
                 self._retention.make_round,
+                self._stage_leftovers.clear,
                 self.drop_abandoned_uploads,
                 self._batch_work.make_round,
             ):

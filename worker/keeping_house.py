@@ -14,6 +14,8 @@ from jobs.leases import Leases
 from jobs.ledger import LedgerDue
 from jobs.orphans import Orphans
 from jobs.rebuilding import Rebuilding
+from jobs.stage_files import StageFiles
+from jobs.stage_leftovers import StageLeftovers
 from jobs.store import JobStore
 from jobs.uploads import Uploads
 from jobs.webhook_files import WebhookFiles
@@ -59,6 +61,7 @@ def housekeeper(
         uploads=Uploads(client),
         batch_work=work,
         retention=retention(client, store, s3, bucket, work),
+        stage_leftovers=StageLeftovers(client, store, StageFiles(s3, bucket)),
         ledger_due=LedgerDue(client, store, files),
         rebuilding=rebuilding(client, store, s3, bucket),
         orphans=Orphans(client, s3, bucket, store=store, files=files),

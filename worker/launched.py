@@ -5,6 +5,8 @@ from secrets import token_hex
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from jobs.stage_call import StageRole
+
 
 class Launched(BaseSettings):
     """What a process knows of its launcher; started by hand, it has none."""
@@ -15,6 +17,7 @@ class Launched(BaseSettings):
 
     process: str = Field(default_factory=lambda: token_hex(8))  # of all that ever ran, in leases
     pipe: int | None = None  # the descriptor to speak to (`worker/watching.py`); None: nobody hears
+    stage: StageRole = StageRole.WHISPER  # what it does, where stages have processes of their own
 
     @property
     def variables(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +22,7 @@ from jobs.stages import Stage
 from jobs.store import JobStore
 from pipeline.awaiting import awaited
 from pipeline.progress import OnDecoded, OnHeard, OnProgress
+from pipeline.stages_elsewhere import Elsewhere
 from transcript.renderings import render, rendering_of
 from transcript.transcript import Transcript
 from worker.activity import Activity
@@ -31,6 +33,7 @@ from worker.heartbeat import Heartbeat
 from worker.media_fetching import MediaFetcher
 from worker.patience import patiently
 from worker.reporting import HeardReporter, ProgressReporter
+from worker.stage_sending import StageSender
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class Transcribe(Protocol):
         batch_share: float,
         on_decoded: OnDecoded,
         on_heard: OnHeard,
+        elsewhere: Elsewhere | None,
     ) -> Transcript:
         """Return what was said in `media`."""
 
@@ -73,6 +77,7 @@ class Performer:
         process: str,
         jobs_at_once: int,
         work_dir: Path,
+        stages: StageSender | None = None,
     ) -> None:
         self._store = store
         self._leases = leases
@@ -84,6 +89,7 @@ class Performer:
         self._transcribe = transcribe
         self._worker = worker
         self._work_dir = work_dir
+        self._stages = stages  # None: this process does them all
         self._activity = activity
         self._drain = drain
         self._process = process
@@ -172,16 +178,23 @@ class Performer:
             heard.begin()
             report(Stage.FETCH, 0.0)
             self._fetcher.fetch(job, token, media, report)
-            transcript = self._transcribe(
-                media,
-                job.options,
-                report,
-                batch_share=job.batch_share,
-                on_decoded=report.decoded,
-                on_heard=heard,
-            )
+            with self._elsewhere(job, token) as elsewhere:
+                transcript = self._transcribe(
+                    media,
+                    job.options,
+                    report,
+                    batch_share=job.batch_share,
+                    on_decoded=report.decoded,
+                    on_heard=heard,
+                    elsewhere=elsewhere,
+                )
         self._keep(job.id, token, transcript, report)
         return Outcome.of(transcript, stages=report.stages())
+
+    def _elsewhere(self, job: Job, token: str) -> AbstractContextManager[Elsewhere | None]:
+        if self._stages is None:
+            return nullcontext()
+        return self._stages.of(job.id, token, excuse=partial(self._activity.excuse, job.id))
 
     def _keep(
         self, job_id: str, token: str, transcript: Transcript, report: ProgressReporter

@@ -3,11 +3,13 @@
 import socket
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
 
 from jobs.settings import StoreSettings
+from worker.stage_places import ONE_EACH, Replicas, parse_replicas
 
 
 class WorkerSettings(StoreSettings):
@@ -16,6 +18,10 @@ class WorkerSettings(StoreSettings):
     # Where jobs run: auto, cpu, or indices or UUIDs of GPUs, comma-separated; a process for each.
     gpus: str = Field(default="auto", pattern=r"^(auto|cpu|[\w:./-]+(\s*,\s*[\w:./-]+)*)$")
     workers_per_gpu: int = Field(default=1, ge=1, le=16)  # processes, each with its own models
+    # replicate: each process does whole jobs; split: each does one stage of them.
+    pipeline_strategy: Literal["replicate", "split"] = "replicate"
+    # With split: processes of each stage, whisper=2,align=1; 1 of what is not named, 0: none here.
+    stage_replicas: Annotated[Replicas, NoDecode, BeforeValidator(parse_replicas)] = ONE_EACH
     device: Literal["auto", "cpu", "cuda"] = "auto"  # cpu: no process has a GPU
     worker_memory_mb: int = Field(default=0, ge=0)  # MiB; a process that holds more is ended; 0: no
     jobs_per_worker: int = Field(default=1, ge=1, le=64)  # at once, on one copy of the models

@@ -218,7 +218,7 @@ class Stack:
         """Whether a worker has its models in memory and takes jobs."""
         client = redis_client.connect(self.valkey.url)
         try:
-            return bool(WorkerRegistry(client).alive())
+            return any(worker.slots for worker in WorkerRegistry(client).alive())
         finally:
             client.close()
 

@@ -39,6 +39,7 @@ from jobs.stages import Stage
 from jobs.store import JobStore
 from jobs.workers import WorkerRegistry, WorkerStatus
 from pipeline.progress import HeardText, OnDecoded, OnHeard, OnProgress
+from pipeline.stages_elsewhere import Elsewhere
 from transcript.transcript import Segment, Transcript, Word
 from worker.activity import Activity
 from worker.bereaved import Bereaved
@@ -71,6 +72,7 @@ def transcribe(
     batch_share: float,
     on_decoded: OnDecoded,
     on_heard: OnHeard,
+    elsewhere: Elsewhere | None,
 ) -> Transcript:
     """Do what the media says."""
     try:
