@@ -23,6 +23,10 @@ WANTED_SECONDS = 30  # as a lease
 TAKEN_SECONDS = 10  # ten pulses
 NEWS_SECONDS = 600
 
+# What was refused is not wanted again by a thread that does not know of it yet.
+_WANT = """
+if redis.call('GET', KEYS[1]) ~= 'no' then redis.call('SET', KEYS[1], 'yes', 'EX', ARGV[1]) end
+"""
 # Whoever comes second gets nothing; nor does anybody where no run waits.
 _TAKE = """
 if redis.call('GET', KEYS[1]) ~= 'yes' then return 0 end
@@ -51,6 +55,7 @@ class StageNews(StrEnum):
 
     DONE = "done"  # what came of it is in storage
     RELEASED = "released"  # another process has to do it; this one ends
+    FAILED = "failed"  # something that it needs is away, or nobody waits any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,17 +71,18 @@ class StageCalls:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._redis = client
+        self._want = client.register_script(_WANT)
         self._take = client.register_script(_TAKE)
         self._pulse = client.register_script(_PULSE)
         self._let_go = client.register_script(_LET_GO)
 
     def want(self, call: StageCall) -> None:
-        """Say that a run waits for a call, for WANTED_SECONDS from now."""
+        """Say that a run waits for a call, for WANTED_SECONDS from now, unless it was refused."""
         with redis_errors():
-            self._redis.set(_wanted(call), "yes", ex=WANTED_SECONDS)
+            self._want(keys=[_wanted(call)], args=[WANTED_SECONDS])
 
     def refuse(self, call: StageCall) -> None:
-        """Say that nobody waits for a call any more."""
+        """Say that nobody waits for a call any more, for good."""
         with redis_errors():
             self._redis.set(_wanted(call), "no", ex=NEWS_SECONDS)
 

@@ -21,6 +21,7 @@ from pipeline.stages_elsewhere import StageFailed
 
 MOST_SENDS = 3
 _LOOK_SECONDS = 1.0  # between two looks at who does it; news come at once
+_ASK_SECONDS = 10.0  # between two looks at who could, which go through all keys of Redis
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +79,9 @@ class Following:
         self._fraction = 0.0
         self._sends = 0
         self._is_taken = False
-        # Monotonic seconds: since when nobody has it, and since when nobody could.
+        # Monotonic seconds: since when nobody has it, since when nobody could, when that is asked.
         self._nobody_since = self._unserved_since = time.monotonic()
+        self._ask_again = 0.0
 
     def start(self) -> None:
         """Send it, in the background."""
@@ -122,7 +124,7 @@ class Following:
                     self._send()
                     must_send = False
                 news = self._calls.news(self._call, seconds=_LOOK_SECONDS)
-                must_send = news is StageNews.RELEASED or self._is_lost()
+                must_send = news in (StageNews.RELEASED, StageNews.FAILED) or self._is_lost()
                 if news is StageNews.DONE or must_send:
                     # Looked for before it is sent again too: the news may be what was lost.
                     found = self._files.done(self._call)
@@ -144,13 +146,13 @@ class Following:
     def _count(self) -> None:
         self._sends += 1
         log.warning(
-            "stage %s: its process died, or its message is lost (%d)",
+            "stage %s: its process died or could not do it, or its message is lost (%d)",
             self._call.role,
             self._sends,
             extra={"job_id": self._call.job_id},
         )
         if self._sends >= MOST_SENDS:
-            msg = f"the process that does it died {self._sends} times"
+            msg = f"the process that does it died, or could not, {self._sends} times"
             raise StageFailed(msg)
 
     def _is_lost(self) -> bool:
@@ -171,6 +173,9 @@ class Following:
         )
 
     def _must_be_served(self, now: float) -> None:
+        if now < self._ask_again:
+            return
+        self._ask_again = now + min(_ASK_SECONDS, self._times.unserved / 2)
         if any(worker.stage is self._call.role for worker in self._workers.alive()):
             self._unserved_since = now
         elif now - self._unserved_since > self._times.unserved:

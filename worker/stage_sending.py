@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 _ROLE = {Stage.ALIGN: StageRole.ALIGN, Stage.DIARIZE: StageRole.DIARIZE}
 
 
+class _IsOver(Exception):
+    """Ends a transfer; of what is no Exception, boto3 would wait for ever."""
+
+
 class StageSender:
     """Whoever runs jobs asks for their stages here.
 
@@ -144,6 +148,10 @@ class SentStages:
         if self._is_over.is_set():
             raise NobodyWaits
 
+    def _send_on(self, _: int) -> None:
+        if self._is_over.is_set():
+            raise _IsOver
+
     def _store_sound(self, waveforms: Sequence[Waveform]) -> None:
         """Store the sound before the first stage that needs it; the others find it there."""
         with self._sound:
@@ -160,7 +168,7 @@ class SentStages:
                 self._attempt,
                 channel,
                 source,
-                on_bytes=lambda _: self._go_on(),
+                on_bytes=self._send_on,
             )
 
         patiently(put, self._go_on)

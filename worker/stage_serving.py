@@ -97,32 +97,38 @@ class StageServer:
                 news = self._attempt(call, pulse)
             finally:
                 del self._pulses[call]
-        if news is not None:
-            self._let_go(call, news)
+        self._let_go(call, news)
 
     def release(self) -> None:
         """Give back all that is in work, as this process ends."""
         for call in tuple(self._pulses):
             self._let_go(call, StageNews.RELEASED)
 
-    def _attempt(self, call: StageCall, pulse: "Pulse") -> StageNews | None:
-        """Return what the run is to hear; None: nobody listens."""
+    def _attempt(self, call: StageCall, pulse: "Pulse") -> StageNews:
+        """Return what the run is to hear."""
         try:
             done = self._done(call, pulse)
             patiently(lambda: self._files.put_done(call, done), pulse.wait_on)
             pulse.check()
         except NotWanted:
             log.info("stage %s given up: not wanted", call.role, extra={"job_id": call.job_id})
-            patiently(lambda: self._files.drop_done(call), lambda: None, seconds=30)
-            return None
+            self._drop_done(call)
+            return StageNews.FAILED
         except HandedBack:
             log.info("stage %s handed back", call.role, extra={"job_id": call.job_id})
             return StageNews.RELEASED
         except Unavailable as error:
             log.warning("stage %s: %s", call.role, error, extra={"job_id": call.job_id})
-            return None  # counted as a death: what it needs may be there for another
+            return StageNews.FAILED
         log.info("stage %s done", call.role, extra={"job_id": call.job_id})
         return StageNews.DONE
+
+    def _drop_done(self, call: StageCall) -> None:
+        """Take back what was stored after the run had cleared up."""
+        try:
+            self._files.drop_done(call)
+        except Unavailable as error:
+            log.warning("left to the housekeeper: %s", error, extra={"job_id": call.job_id})
 
     def _done(self, call: StageCall, pulse: "Pulse") -> bytes:
         try:
@@ -146,7 +152,7 @@ class StageServer:
 
     def _sounds(self, call: StageCall, folder: Path, pulse: "Pulse") -> list[Waveform]:
         def fetch() -> list[Path]:
-            return self._files.fetch_sounds(call, folder, on_bytes=lambda _: None)
+            return self._files.fetch_sounds(call, folder, on_bytes=lambda _: pulse.check())
 
         def fetched() -> list[Path]:
             return awaited(fetch, pulse.check, name="stage-sound")
