@@ -19,7 +19,7 @@ import redis
 from jobs.redis_client import redis_errors
 from jobs.stage_call import StageCall
 
-WANTED_SECONDS = 30  # as a lease
+WANTED_SECONDS = 20  # said again every second, or two
 TAKEN_SECONDS = 10  # ten pulses
 NEWS_SECONDS = 600
 

@@ -106,14 +106,16 @@ class StageFiles:
         """Delete all of one attempt; nothing happens if there is nothing."""
         self._delete(_stages(job_id, attempt), lambda key: True)
 
-    def clear_others(self, job_id: str, attempt: str) -> None:
-        """Delete what earlier attempts at a job left."""
+    def clear_others(self, job_id: str, attempt: str) -> set[str]:
+        """Delete what earlier attempts at a job left; return which those are."""
         own = _stages(job_id, attempt)
-        self._delete(
+        deleted = self._delete(
             f"jobs/{job_id}/", lambda key: f"/{_FOLDER}/" in key and not key.startswith(own)
         )
+        return {key.split("/")[2] for key in deleted}
 
-    def _delete(self, prefix: str, is_meant: Callable[[str], bool]) -> None:
+    def _delete(self, prefix: str, is_meant: Callable[[str], bool]) -> list[str]:
+        deleted: list[str] = []
         with storage_errors():
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=prefix
@@ -126,6 +128,8 @@ class StageFiles:
                 ]
                 if objects:
                     self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects})
+                    deleted += [each["Key"] for each in objects]
+        return deleted
 
     def _put(self, key: str, content: bytes) -> None:
         with storage_errors():

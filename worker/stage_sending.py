@@ -72,7 +72,7 @@ class StageSender:
             excuse: called while the run waits for others, which is no standstill of its own.
         """
         stages = SentStages(self, job_id, attempt, excuse)
-        self._leave(lambda: self.files.clear_others(job_id, attempt))
+        self._leave(lambda: self._end_others(job_id, attempt))
         self._leave(lambda: self._leftovers.expect(job_id, attempt))
         try:
             yield stages
@@ -82,6 +82,12 @@ class StageSender:
             # process that does not know yet would stay for good.
             self._leave(lambda: self._leftovers.expect(job_id, attempt))
             self._leave(lambda: self.files.clear(job_id, attempt))
+
+    def _end_others(self, job_id: str, attempt: str) -> None:
+        """End what an attempt left whose process was killed: it has processes in work in vain."""
+        for other in self.files.clear_others(job_id, attempt):
+            for role in _ROLE.values():
+                self.calls.refuse(StageCall(job_id=job_id, attempt=other, role=role))
 
     @staticmethod
     def _leave(clear: Callable[[], None]) -> None:

@@ -24,7 +24,7 @@ from worker.drain import Drain
 from worker.patience import patiently
 
 PULSE_SECONDS = 1.0
-FORSAKEN_PULSES = 15  # in a row that found no run; one that ends says so
+FORSAKEN_PULSES = 5  # in a row that found no run; one that ends says so
 
 log = logging.getLogger(__name__)
 

@@ -92,6 +92,14 @@ class Split:
     def ended(self, job_id: str) -> Answer:
         return self.until(job_id, lambda job: job["status"] in FINAL)
 
+    def taken(self, job_id: str, stage: str) -> bool:
+        """Whether some process does a stage of a job."""
+        client = redis_client.connect(self.stack.valkey.url)
+        try:
+            return bool(client.keys(f"whisperline:stage:{job_id}.*.{stage}:taken"))
+        finally:
+            client.close()
+
     def stage_files(self) -> list[str]:
         settings = self.stack.store_settings
         found = s3.connect(settings).list_objects_v2(Bucket=settings.s3_bucket, Prefix="jobs/")
@@ -150,3 +158,44 @@ def test_split_stages_write_the_same_to_the_last_digit(
     assert len(transcript["speakers"]) == 2
     assert transcript == whole
     assert split.stage_files() == []
+
+
+def test_each_process_is_listed_with_its_stage(split: Split) -> None:
+    answer = split.http.get("/v1/workers").json()
+
+    assert sorted(worker["stage"] for worker in answer["data"]) == ["align", "diarize", "whisper"]
+    assert answer["unserved_stages"] == []
+    assert all(worker["name"].startswith(f"cpu-{worker['stage']}@") for worker in answer["data"])
+    (whisper,) = (worker for worker in answer["data"] if worker["stage"] == "whisper")
+    assert whisper["loaded_models"] == ["base"]
+    assert split.http.get("/v1/queue").json()["slots"] == 1
+
+
+def test_speakers_are_told_apart_though_the_process_that_does_it_is_killed(
+    split: Split, call: Path
+) -> None:
+    job_id = split.submit(call)
+    split.until(job_id, lambda _: split.taken(job_id, "diarize"))
+    victim = split.process("diarize")
+    victim.kill()
+
+    job = split.ended(job_id)
+
+    assert (job["status"], job["attempt"], job["setbacks"]) == ("succeeded", 1, [])
+    assert job["warnings"] == []
+    transcript = split.http.get(f"/v1/jobs/{job_id}/transcript").json()
+    assert len(transcript["speakers"]) == 2
+    assert split.process("diarize").pid != victim.pid
+
+
+def test_a_cancel_frees_all_processes(split: Split, call: Path) -> None:
+    job_id = split.submit(call)
+    split.until(job_id, lambda _: split.taken(job_id, "diarize"))
+    canceled_at = time.monotonic()
+    assert split.http.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
+
+    split.until(job_id, lambda _: not split.taken(job_id, "diarize"))
+    assert time.monotonic() - canceled_at < 3 + 2  # and what two busy cores may add
+    split.until(job_id, lambda _: not any(w.jobs for w in split.workers().values()))
+    assert split.stage_files() == []
+    assert split.ended(split.submit(call))["status"] == "succeeded"

@@ -309,7 +309,11 @@ def test_a_message_that_got_lost_is_sent_again(
 
 
 def test_a_process_that_is_told_to_end_gives_its_stage_to_another(
-    stages: SentStages, serve: Start, sound: list[Waveform], tmp_path: Path
+    stages: SentStages,
+    serve: Start,
+    sound: list[Waveform],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     first = serve(DRAIN_SECONDS="0")
     file = tmp_path / "ran"
@@ -320,6 +324,7 @@ def test_a_process_that_is_told_to_end_gives_its_stage_to_another(
 
     assert begun.done(ignore).diarization is not None
     assert len(set(ran(file))) == 2
+    assert "died" not in caplog.text  # it is not counted
 
 
 def test_what_a_stage_suffers_is_told_to_the_run(
@@ -339,12 +344,17 @@ def test_what_a_stage_suffers_is_told_to_the_run(
         checked(broken)
 
 
-def test_a_run_clears_what_an_attempt_before_it_left(
+def test_a_run_ends_what_an_attempt_before_it_left(
     sender: StageSender, files: StageFiles, settings: StoreSettings
 ) -> None:
-    files.put_work(replace(stages_call(), attempt="before"), b"{}")
+    before = replace(stages_call(), attempt="before")
+    files.put_work(before, b"{}")
+    sender.calls.want(before)
+    assert sender.calls.take(before, "process")
+
     with sender.of(JOB, ATTEMPT, excuse=lambda: None):
         assert keys(settings) == []
+        assert sender.calls.pulse(before, "process", 0.5) is False
 
 
 def test_the_housekeeper_clears_what_an_attempt_left_unless_it_still_runs(
@@ -370,7 +380,7 @@ def test_the_housekeeper_clears_what_an_attempt_left_unless_it_still_runs(
     assert len(keys(settings)) == 2  # so soon, somebody may still store something
 
     for member in valkey.zrange(STAGE_FILES, 0, -1):
-        valkey.zincrby(STAGE_FILES, -SWEEP_AFTER_SECONDS, member)
+        valkey.zincrby(STAGE_FILES, -SWEEP_AFTER_SECONDS, str(member))
     housekeeper.make_round()
 
     (left,) = [key for key in keys(settings) if "/stages/" in key]
