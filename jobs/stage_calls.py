@@ -44,7 +44,9 @@ redis.call('EXPIRE', KEYS[2], ARGV[2])
 return redis.call('GET', KEYS[1]) or ''
 """
 _LET_GO = """
-if redis.call('HGET', KEYS[2], 'by') == ARGV[1] then redis.call('DEL', KEYS[2]) end
+local by = redis.call('HGET', KEYS[2], 'by')
+if by and by ~= ARGV[1] then return end
+redis.call('DEL', KEYS[2])
 redis.call('RPUSH', KEYS[3], ARGV[2])
 redis.call('EXPIRE', KEYS[3], ARGV[3])
 """
@@ -119,7 +121,7 @@ class StageCalls:
         return wanted == "yes" if wanted else None
 
     def let_go(self, call: StageCall, process: str, news: StageNews) -> None:
-        """Tell the run that a process is at the end of a call."""
+        """Tell the run that a process is at the end of a call, unless another one has it."""
         with redis_errors():
             self._let_go(keys=_keys(call), args=[process, news, NEWS_SECONDS])
 

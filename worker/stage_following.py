@@ -4,8 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -79,6 +78,7 @@ class Following:
         self._fraction = 0.0
         self._sends = 0
         self._is_taken = False
+        self._is_store_away = False
         # Monotonic seconds: since when nobody has it, since when nobody could, when that is asked.
         self._nobody_since = self._unserved_since = time.monotonic()
         self._ask_again = 0.0
@@ -93,13 +93,11 @@ class Following:
         Raises:
             StageFailed: nobody did it, or who did it died, too often.
         """
-        while True:
-            try:
-                return self._found.result(TELL_SECONDS)
-            except NotYet:
-                # Who does it is watched by a launcher of its own, and who is gone is noticed here.
-                self._excuse()
-                tell(self._fraction)
+        while not wait([self._found], timeout=TELL_SECONDS).done:
+            # Who does it is watched by a launcher of its own, and who is gone is noticed here.
+            self._excuse()
+            tell(self._fraction)
+        return self._found.result()
 
     def withdraw(self) -> None:
         """Tell whoever does it, or would, that nobody waits."""
@@ -124,6 +122,7 @@ class Following:
                     self._send()
                     must_send = False
                 news = self._calls.news(self._call, seconds=_LOOK_SECONDS)
+                self._is_store_away = False
                 must_send = news in (StageNews.RELEASED, StageNews.FAILED) or self._is_lost()
                 if news is StageNews.DONE or must_send:
                     # Looked for before it is sent again too: the news may be what was lost.
@@ -133,7 +132,9 @@ class Following:
                 if must_send and news is not StageNews.RELEASED:
                     self._count()
             except Unavailable as error:
-                log.warning("stage not followed: %s", error, extra={"job_id": self._call.job_id})
+                if not self._is_store_away:  # said once, not with every step
+                    log.warning("not followed: %s", error, extra={"job_id": self._call.job_id})
+                self._is_store_away = True
                 self._nobody_since = self._unserved_since = time.monotonic()
                 self._is_over.wait(_LOOK_SECONDS)
         raise NobodyWaits

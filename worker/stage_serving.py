@@ -84,7 +84,8 @@ class StageServer:
             Unavailable: Redis is away and the call could not be taken; it is sent again.
         """
         if self._drain.has_begun:
-            return  # the run notices that nobody took it
+            self._let_go(call, StageNews.RELEASED)
+            return
         if not self._calls.take(call, self._process):
             log.info("nothing to do: over, or in other hands", extra={"job_id": call.job_id})
             return
