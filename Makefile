@@ -1,6 +1,7 @@
 # Everything runs inside .venv, which `make setup` makes; nothing is installed on the machine.
 PY := .venv/bin/python
 CODE := api client deploy jobs pipeline transcript worker tests benchmarks
+TESTS_AT_ONCE ?= 2 # files; each has servers of its own, and they mostly wait
 MODELS := tiny.en base segmentation-3.0 campplus
 override AUDIO := $(value AUDIO)
 override DO := $(value DO)
@@ -49,7 +50,7 @@ format: setup ## put the code into its form
 	@.venv/bin/ruff check --fix $(CODE)
 
 test: check models ## everything that needs no GPU, against real servers and real models
-	@$(PY) -m pytest -m "not slow" tests/integration tests/end_to_end
+	@$(PY) -m pytest -m "not slow" -n $(TESTS_AT_ONCE) --dist loadfile tests/integration tests/end_to_end
 
 outages: setup ## the tests that take minutes: long outages of Redis and storage, growth
 	@$(PY) -m pytest -m slow tests/integration
