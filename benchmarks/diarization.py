@@ -67,6 +67,7 @@ def main() -> int:
     parser.add_argument("--references", type=Path, help="a folder of media with .rttm beside it")
     parser.add_argument("--voices", type=Path, nargs="*", default=[], help="media of one speaker")
     parser.add_argument("--splices", type=int, default=6, help="of short turns of those voices")
+    parser.add_argument("--first", type=int, default=0, help="seed of the splices")
     arguments = parser.parse_args()
     phone_nobody()
     wait_passively()  # for both
@@ -76,7 +77,9 @@ def main() -> int:
     call = _spoken(sample_call(), sample_call().with_suffix(".rttm"))
     others = [_spoken(*pair) for pair in _pairs(arguments.references)]
     alone = [_whole(path) for path in arguments.voices]
-    spliced = splices(voices([call, *others, *alone]), count=arguments.splices)
+    spliced = splices(
+        voices([call, *others, *alone]), count=arguments.splices, first=arguments.first
+    )
     ours(call.waveform), stock(call.waveform)  # warm both up, uncounted
     _say("| recording | error, pyannote, % | error, ours, % | pyannote, s | ours, s | ratio |")
     _say("|---|---|---|---|---|---|")

@@ -72,10 +72,10 @@ def splice(said: dict[str, Waveform], speakers: Sequence[str], *, seed: int) -> 
     return Spoken(name=name, waveform=waveform[:end], turns=tuple(turns))
 
 
-def splices(said: dict[str, Waveform], *, count: int) -> list[Spoken]:
-    """Make splices of two to six voices."""
+def splices(said: dict[str, Waveform], *, count: int, first: int = 0) -> list[Spoken]:
+    """Make splices of two to six voices; of other seeds than `first` on, they are others."""
     made = []
-    for seed in range(count):
+    for seed in range(first, first + count):
         random = np.random.default_rng(seed)
         n_speakers = min(2 + seed % 5, len(said))
         speakers = [str(name) for name in random.choice(sorted(said), n_speakers, replace=False)]
