@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterable
 
-from jobs.errors import Unavailable
+from jobs.errors import StorageUnavailable, Unavailable
 from jobs.key_files import KeyFiles, KeyHash, StoredKeys, hash_of, new_key
 
 ANONYMOUS = "anonymous"  # the owner of every job while there are no keys
@@ -25,6 +25,7 @@ class KeyRing:
         self._lock = threading.Lock()
         self._stored: StoredKeys | None = None  # None: never read
         self._looked = 0.0  # monotonic second of the last look
+        self._failed = 0.0  # monotonic second of the last look in vain
 
     def owner_of(self, key: str) -> str | None:
         """Return the owner that a key belongs to; None: nobody's.
@@ -95,9 +96,14 @@ class KeyRing:
         try:
             if self._stored is not None and now <= self._looked + LOOK_SECONDS:
                 return  # read while this one waited
+            if self._stored is None and now <= self._failed:
+                # Else all that waited would ask in vain, one after the other.
+                msg = "the keys could not be read from storage a moment ago"
+                raise StorageUnavailable(msg)
             try:
                 self._stored = self._files.read()
             except Unavailable:
+                self._failed = time.monotonic()
                 if self._stored is None:
                     raise
                 log.warning("keys not read; those of before stay good")
