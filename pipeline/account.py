@@ -25,6 +25,11 @@ class Account:
         log.info("warning %s: %s", code, message)
         self.warnings.append(TranscriptWarning(code=code, stage=stage, message=message))
 
+    def add(self, other: "Account") -> None:
+        """Note all that another account has, after what this one has."""
+        self.warnings.extend(other.warnings)
+        self._ran.update(other._ran)
+
     def models(self) -> Models:
         """Return all that ran."""
         return Models(**self._ran)

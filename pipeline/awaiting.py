@@ -1,7 +1,8 @@
 """Wait for what cannot be interrupted, and go when nobody wants it any more."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
@@ -54,7 +55,11 @@ class Caller(Generic[T]):
                     return message.result()
                 message()
         finally:
-            self._has_left = True
+            self.leave()
+
+    def leave(self) -> None:
+        """Let the computation know that nobody waits for it any more."""
+        self._has_left = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,10 +110,37 @@ def followed(call: Callable[[Caller[T]], T], tell: Callable[[], None], *, name: 
     return _awaited(call, tell, name=name, daemon=False)
 
 
+@contextmanager
+def beside(call: Callable[[Caller[T]], T], *, name: str) -> Iterator[Caller[T]]:
+    """Compute something beside a block, which it does not outlive.
+
+    Args:
+        call: as for `followed`. What it tells is called when the block waits.
+        name: of the thread.
+
+    Yields:
+        Whose `wait` returns what `call` returns, or raises what it raises.
+    """
+    caller: Caller[T] = Caller()
+    thread = _start(call, caller, name=name, daemon=False)
+    try:
+        yield caller
+    finally:
+        caller.leave()
+        thread.join()
+
+
 def _awaited(
     call: Callable[[Caller[T]], T], tell: Callable[[], None], *, name: str, daemon: bool
 ) -> T:
     caller: Caller[T] = Caller()
+    _start(call, caller, name=name, daemon=daemon)
+    return caller.wait(tell)
+
+
+def _start(
+    call: Callable[[Caller[T]], T], caller: Caller[T], *, name: str, daemon: bool
+) -> threading.Thread:
 
     def run() -> None:
         try:
@@ -116,5 +148,6 @@ def _awaited(
         except BaseException as error:  # noqa: BLE001  # raised where it is waited for
             caller.end(_Ended(error=error))
 
-    threading.Thread(target=run, name=name, daemon=daemon).start()
-    return caller.wait(tell)
+    thread = threading.Thread(target=run, name=name, daemon=daemon)
+    thread.start()
+    return thread

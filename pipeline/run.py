@@ -1,12 +1,15 @@
 """Carry one job's sound through the stages after decoding."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jobs.options import Task, TranscriptionOptions
 from jobs.stages import Stage
 from pipeline.account import Account
+from pipeline.awaiting import Caller, beside
 from pipeline.batching import reduced
 from pipeline.channels import BY_CHANNEL, label_of, merged, turns_of
 from pipeline.clip import heard_later, moved
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 NOTHING_FOUND = Diarization(turns=(), exclusive=(), embeddings={})
 
+TellApart = Callable[[], Diarization | None]  # finds who spoke when; None: that failed
+
 
 @dataclass(slots=True, kw_only=True)
 class Run:
@@ -45,6 +50,7 @@ class Run:
     batch_share: float  # of the usual batch sizes, above 0 to 1
     on_progress: OnProgress
     on_heard: OnHeard
+    side_by_side: bool | None = None  # look for speakers beside the text; None: where that helps
     _account: Account = field(default_factory=Account)
 
     def transcript(self, media: DecodedMedia) -> result.Transcript:
@@ -55,12 +61,13 @@ class Run:
         """
         self._account.warnings.extend(media.warnings)
         channels = self._channels(media)
-        language, spoken = self._spoken(media, channels)
-        diarization = NOTHING_FOUND
-        if spoken and len(channels) > 1:
-            spoken, diarization = self._by_channel(channels, spoken)
-        elif spoken and spoken[0].words and self.options.diarize:
-            spoken, diarization = self._told_apart(channels[0], spoken[0])
+        with self._telling_apart(channels) as tell_them_apart:
+            language, spoken = self._spoken(media, channels)
+            diarization = NOTHING_FOUND
+            if spoken and len(channels) > 1:
+                spoken, diarization = self._by_channel(channels, spoken)
+            elif spoken and spoken[0].words and self.options.diarize:
+                spoken, diarization = self._told_apart(spoken[0], tell_them_apart)
         return moved(self._result(media, language, spoken, diarization), media.start)
 
     def _channels(self, media: DecodedMedia) -> list[SpeechChannel]:
@@ -130,17 +137,60 @@ class Run:
         ]
         return labelled, replace(NOTHING_FOUND, turns=turns)
 
-    def _told_apart(
-        self, channel: SpeechChannel, spoken: SpokenChannel
-    ) -> tuple[list[SpokenChannel], Diarization]:
-        """Find the speakers of one waveform, and say who spoke each word."""
-        found = self.stages.tell_apart(
+    @contextmanager
+    def _telling_apart(self, channels: Sequence[SpeechChannel]) -> Iterator[TellApart]:
+        """Lend what finds the speakers, which may be at work during the whole block."""
+        if not self._goes_beside(channels):
+            yield lambda: self._speakers(channels[0], self._account, self.on_progress)
+            return
+        account = Account()  # of its own, so that warnings keep the order of the stages
+
+        def find(caller: Caller[Diarization | None]) -> Diarization | None:
+            return self._speakers(
+                channels[0],
+                account,
+                # Told when the text is done: a job is in one stage at a time.
+                lambda *step: caller.tell(partial(self.on_progress, *step)),
+            )
+
+        def found() -> Diarization | None:
+            diarization = caller.wait(lambda: None)
+            self._account.add(account)
+            return diarization
+
+        with beside(find, name="diarizer") as caller:
+            yield found
+
+    def _goes_beside(self, channels: Sequence[SpeechChannel]) -> bool:
+        """Say whether speakers are to be looked for while the text is written down.
+
+        A GPU has room for the small kernels of both. On a CPU each of them keeps all cores busy by
+        itself, and both at once need the memory of both; so does a job that ran out of memory.
+        """
+        if len(channels) > 1 or not channels[0].windows or not self.options.diarize:
+            return False
+        if self.options.task is Task.DETECT_LANGUAGE:
+            return False
+        if self.side_by_side is not None:
+            return self.side_by_side
+        return self.device.name == "cuda" and self.batch_share == 1
+
+    def _speakers(
+        self, channel: SpeechChannel, account: Account, on_progress: OnProgress
+    ) -> Diarization | None:
+        return self.stages.tell_apart(
             channel.waveform,
             self.options,
-            self._account,
-            self.on_progress,
+            account,
+            on_progress,
             batch_share=self.batch_share,
         )
+
+    def _told_apart(
+        self, spoken: SpokenChannel, tell_them_apart: TellApart
+    ) -> tuple[list[SpokenChannel], Diarization]:
+        """Say who spoke each word."""
+        found = tell_them_apart()
         if found is None:
             return [spoken], NOTHING_FOUND
         words = assign_speakers(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.awaiting import Caller, NobodyWaits, awaited, followed
+from pipeline.awaiting import Caller, NobodyWaits, awaited, beside, followed
 
 SECONDS = 10.0  # nothing here takes as long
 
@@ -124,3 +124,47 @@ def test_an_error_holds_what_it_was_computed_with_no_longer_than_itself() -> Non
         assert [each() for each in seen] == [None, None]
     finally:
         gc.enable()
+
+
+def test_what_goes_on_beside_a_block_tells_when_the_block_waits() -> None:
+    told: list[tuple[str, threading.Thread]] = []
+    has_told = threading.Event()
+
+    def compute(caller: Caller[str]) -> str:
+        caller.tell(lambda: told.append(("half", threading.current_thread())))
+        has_told.set()
+        return "done"
+
+    with beside(compute, name="call") as caller:
+        assert has_told.wait(SECONDS)
+        assert told == []
+        assert caller.wait(go_on) == "done"
+
+    assert told == [("half", threading.current_thread())]
+
+
+def test_what_goes_on_beside_a_block_raises_when_the_block_waits() -> None:
+    def fail(caller: Caller[None]) -> None:
+        raise ZeroDivisionError
+
+    with beside(fail, name="call") as caller, pytest.raises(ZeroDivisionError):
+        caller.wait(go_on)
+
+
+def test_what_goes_on_beside_a_block_ends_with_it() -> None:
+    ended = threading.Event()
+
+    def compute(caller: Caller[None]) -> None:
+        try:
+            while True:
+                caller.tell(go_on)
+        finally:
+            ended.set()
+
+    def leave_early() -> None:
+        with beside(compute, name="call"):
+            raise Canceled
+
+    with pytest.raises(Canceled):
+        leave_early()
+    assert ended.is_set()
