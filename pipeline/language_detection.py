@@ -1,7 +1,7 @@
 """Find which language is spoken."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from pipeline.windows import samples_of
 
 if TYPE_CHECKING:
     from pipeline.whisper import WhisperRecognizer
+    from pipeline.whisper_passes import Sound
 
 MOST_WINDOWS = 5  # each costs one pass of the encoder
 SURE = 0.9  # mean probability at which two windows are enough
@@ -33,6 +34,8 @@ def detect_language(
     *,
     on_progress: OnProgress = unheard,
     after: float = 0.05,
+    batch_size: int = 1,
+    sounds: "MutableMapping[Window, Sound] | None" = None,
 ) -> DetectedLanguage:
     """Listen to a few windows of speech, spread over the media.
 
@@ -45,6 +48,8 @@ def detect_language(
         recognizer: an English model answers without listening.
         on_progress: asked before each window whether anybody still wants to know.
         after: share of Stage.TRANSCRIBE that was done before this call, 0 to 1.
+        batch_size: windows in one pass of Whisper, those of other jobs included.
+        sounds: gets those that were listened to, so that the encoder need not hear them again.
 
     Raises:
         ValueError: there is no window.
@@ -58,7 +63,14 @@ def detect_language(
     weight = 0.0
     for count, window in enumerate(_spread(windows), start=1):
         on_progress(Stage.TRANSCRIBE, after)
-        (probabilities,) = recognizer.language_probabilities([samples_of(waveform, window)])
+        sound = recognizer.sound(samples_of(waveform, window))
+        probabilities = recognizer.language_probabilities(
+            sound,
+            batch_size=batch_size,
+            go_on=lambda: on_progress(Stage.TRANSCRIBE, after),
+        )
+        if sounds is not None:
+            sounds[window] = sound
         seconds = sum(span.end - span.start for span in window.spans)
         for code, probability in probabilities.items():
             sums[code] += seconds * probability

@@ -1,7 +1,7 @@
 """Write down what is said in all channels of a recording, and when."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jobs.errors import ModelUnavailable
@@ -22,6 +22,7 @@ from pipeline.word_times import spoken_words
 
 if TYPE_CHECKING:
     from pipeline.whisper import WhisperRecognizer
+    from pipeline.whisper_passes import Sound
 
 CROSS_ATTENTION = "whisper cross-attention"  # what transcripts call the aligner that needs no model
 
@@ -58,6 +59,8 @@ class Listener:
     account: Account
     on_progress: OnProgress
     on_heard: OnHeard
+    # Of the windows that told the language: at most five, until their turn comes to be recognised.
+    _sounds: "dict[Window, Sound]" = field(default_factory=dict)
 
     def language(
         self, channels: Sequence[SpeechChannel], recognizer: "WhisperRecognizer"
@@ -65,7 +68,12 @@ class Listener:
         """Detect the language, on the channel in which most is said; somebody must speak."""
         channel = max(channels, key=lambda each: each.speech_seconds)
         return detect_language(
-            channel.waveform, channel.windows, recognizer, on_progress=self.on_progress
+            channel.waveform,
+            channel.windows,
+            recognizer,
+            on_progress=self.on_progress,
+            batch_size=self.batch_size,
+            sounds=self._sounds,
         )
 
     def words(
@@ -90,6 +98,7 @@ class Listener:
             with_times=aligner is None,
             on_progress=self.on_progress,
             on_heard=self.on_heard,
+            sounds=self._sounds,
         )
         by_channel = [
             [each for each in heard if each.window.channel == number]

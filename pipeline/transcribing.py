@@ -1,8 +1,7 @@
 """Write down what is said in the windows of a waveform."""
 
 import logging
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import TYPE_CHECKING
 
 from jobs.options import TranscriptionOptions
@@ -11,15 +10,16 @@ from pipeline.batching import batches
 from pipeline.cross_attention import word_times
 from pipeline.fallback import Voice, is_doubtful, is_made_up, is_wordless
 from pipeline.progress import HeardText, OnHeard, OnProgress, unheard, unsaid
+from pipeline.recognizing import Recognition, Request
 from pipeline.speech import HeardWindow, Window
 from pipeline.spelled_words import spelled_words
 from pipeline.voice_activity import FRAME_SECONDS, ONSET, speech_probabilities
 from pipeline.waveform import SAMPLE_RATE, Waveform
-from pipeline.whisper import Recognition, Request
 from pipeline.windows import samples_of
 
 if TYPE_CHECKING:
     from pipeline.whisper import WhisperRecognizer
+    from pipeline.whisper_passes import Sound
 
 log = logging.getLogger(__name__)
 
@@ -36,22 +36,24 @@ def transcribe(
     on_progress: OnProgress = unheard,
     on_heard: OnHeard = unsaid,
     after: float = 0.05,
+    sounds: "MutableMapping[Window, Sound] | None" = None,
 ) -> list[HeardWindow]:
     """Recognise windows, and leave out those in which nothing was said.
 
     Args:
-        waveforms: of the whole media, one, or one for each channel; read a batch at a time.
+        waveforms: of the whole media, one, or one for each channel; read two batches ahead at most.
         windows: by start; of separated channels they may overlap.
         recognizer: shared with any number of other calls.
         options: task, initial prompt, hotwords and temperature are read.
         language: a Whisper code: what is spoken.
-        batch_size: windows in one pass.
+        batch_size: windows in one pass, those of other jobs included.
         with_times: True: find word times by cross-attention as well, in the same pass.
-        on_progress: hears of Stage.TRANSCRIBE after each batch, and between the tries at a window
+        on_progress: hears of Stage.TRANSCRIBE after each window, and between the tries at one
             that Whisper doubts. What it raises leaves this call as it is.
         on_heard: hears of each window's text as soon as it and all before it are recognised. What
             it raises leaves this call as well.
         after: share of the stage that was done before this call, 0 to 1.
+        sounds: of windows that Whisper has listened to before; they are taken out.
 
     Returns:
         By start; every one has words.
@@ -66,25 +68,36 @@ def transcribe(
         hotwords=options.hotwords,
         temperature=options.temperature,
     )
+    known = sounds if sounds is not None else {}
+
+    def sound_of(window: Window) -> "Sound":
+        if window in known:
+            return known.pop(window)
+        return recognizer.sound(_samples(waveforms, window))
+
+    def requests() -> Iterator[list[Request]]:
+        for indices in batches(windows, batch_size=batch_size):
+            yield [
+                Request(
+                    index=index,
+                    sound=sound_of(windows[index]),
+                    plan=plan,
+                    with_times=with_times,
+                )
+                for index in indices
+            ]
+
     teller = _Teller(on_heard)
-    fraction, done = after, 0
-    for indices in batches(windows, batch_size=batch_size):
-        requests = [
-            Request(
-                samples=samples_of(waveforms[windows[index].channel], windows[index]),
-                plan=plan,
-                with_times=with_times,
-            )
-            for index in indices
-        ]
-        recognitions = recognizer.recognize(
-            requests, partial(on_progress, Stage.TRANSCRIBE, fraction)
-        )
-        for index, request, recognition in zip(indices, requests, recognitions, strict=True):
-            teller.take(index, _heard(windows[index], request, recognition))
-        done += len(indices)
-        fraction = after + (1 - after) * done / len(windows)
-        on_progress(Stage.TRANSCRIBE, fraction)
+    fraction = after
+    with recognizer.recognizing(
+        batch_size=batch_size, go_on=lambda: on_progress(Stage.TRANSCRIBE, fraction)
+    ) as recognizing:
+        found = recognizing.recognitions(requests())
+        for done, (request, recognition) in enumerate(found, start=1):
+            window = windows[request.index]
+            teller.take(request.index, _heard(window, waveforms, request, recognition))
+            fraction = after + (1 - after) * done / len(windows)
+            on_progress(Stage.TRANSCRIBE, fraction)
     return teller.heard
 
 
@@ -113,12 +126,18 @@ class _Teller:
         self._on_heard(text)
 
 
-def _heard(window: Window, request: Request, recognition: Recognition) -> HeardWindow | None:
+def _samples(waveforms: Sequence[Waveform], window: Window) -> Waveform:
+    return samples_of(waveforms[window.channel], window)
+
+
+def _heard(
+    window: Window, waveforms: Sequence[Waveform], request: Request, recognition: Recognition
+) -> HeardWindow | None:
     """Make a window's words of what was recognised; None where nobody spoke."""
     decoding = recognition.decoding
     if is_wordless(decoding.text):
         return None
-    if is_doubtful(decoding) and is_made_up(decoding, voice_in(request.samples)):
+    if is_doubtful(decoding) and is_made_up(decoding, voice_in(_samples(waveforms, window))):
         log.info(
             "left out a text without a voice",
             extra={

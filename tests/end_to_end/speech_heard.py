@@ -1,12 +1,14 @@
 """Hear real speech with real Whisper models, without the service around them."""
 
 import re
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from jobs.options import TranscriptionOptions
 from pipeline.progress import OnProgress, unheard
 from pipeline.pull import locate
+from pipeline.recognizing import Recognition, Request
 from pipeline.settings import PipelineSettings
 from pipeline.speech import HeardWindow, Span
 from pipeline.transcribing import transcribe
@@ -64,6 +66,13 @@ def heard_in(
         with_times=with_times,
         on_progress=on_progress,
     )
+
+
+def recognized(recognizer: WhisperRecognizer, requests: Sequence[Request]) -> list[Recognition]:
+    """Recognise windows in one batch; one recognition for each, in their order."""
+    with recognizer.recognizing(batch_size=len(requests)) as recognizing:
+        found = list(recognizing.recognitions([requests]))
+    return [recognition for _, recognition in sorted(found, key=lambda each: each[0].index)]
 
 
 def text_of(heard: list[HeardWindow]) -> str:

@@ -8,14 +8,16 @@ import pytest
 from jobs.errors import UnsuitableModel
 from jobs.options import Task, TranscriptionOptions
 from pipeline.cross_attention import align_heard_window
+from pipeline.recognizing import Recognition, Request
 from pipeline.waveform import SAMPLE_RATE, Waveform
-from pipeline.whisper import Request, WhisperRecognizer
+from pipeline.whisper import WhisperRecognizer
 from tests.end_to_end.speech_heard import (
     call_lines,
     call_waveform,
     heard_in,
     load_recognizer,
     plain,
+    recognized,
     text_of,
 )
 
@@ -86,11 +88,15 @@ def test_jobs_in_one_batch_keep_their_own_prompts(
     samples = call[: 20 * SAMPLE_RATE]
     plans = [english.plan(language="en", hotwords=words) for words in (None, "Dyane, Sheyla", None)]
 
-    def requests(chosen: list[int]) -> list[Request]:
-        return [Request(samples=samples, plan=plans[index]) for index in chosen]
+    def recognitions(chosen: list[int]) -> list[Recognition]:
+        requests = [
+            Request(index=index, sound=english.sound(samples), plan=plans[index])
+            for index in chosen
+        ]
+        return recognized(english, requests)
 
-    together = english.recognize(requests([0, 1, 2]))
-    alone = [english.recognize(requests([index]))[0] for index in range(3)]
+    together = recognitions([0, 1, 2])
+    alone = [recognitions([index])[0] for index in range(3)]
 
     assert [each.decoding.text for each in together] == [each.decoding.text for each in alone]
     assert together[0].decoding.text == together[2].decoding.text != together[1].decoding.text
@@ -114,7 +120,7 @@ def test_a_prompt_of_any_length_fits(call: Waveform, english: WhisperRecognizer)
     )
 
     assert len(plan.prompt) <= 224 + 4
-    english.recognize([Request(samples=call, plan=plan)])
+    recognized(english, [Request(index=0, sound=english.sound(call), plan=plan)])
 
 
 def test_a_model_is_not_asked_for_what_it_cannot_do(
