@@ -49,7 +49,7 @@ from worker.last_resort import end_in_time
 from worker.launched import Launched
 from worker.media_fetching import MediaFetcher
 from worker.memory import rss_bytes
-from worker.performing import Performer
+from worker.performing import Performer, Transcribe
 from worker.presence import present
 from worker.settings import WorkerSettings
 from worker.watching import watched
@@ -136,8 +136,8 @@ def this_machine(host: str, port: int) -> Sequence[str]:
     return look_up(host, port)
 
 
-def main() -> None:
-    """Perform jobs until told to stop."""
+def main(pipeline: Transcribe = transcribe) -> None:
+    """Perform jobs until told to stop, with this pipeline."""
     configure_logging()
     settings, launched = load_settings(WorkerSettings), load_settings(Launched)
     name = settings.name("stand-in")
@@ -167,7 +167,7 @@ def main() -> None:
             timeout_seconds=settings.fetch_timeout_seconds,
         ),
         heard=Heard(client),
-        transcribe=transcribe,
+        transcribe=pipeline,
         activity=activity,
         drain=drain,
         worker=name,
