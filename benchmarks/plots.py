@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import backlog, short_clips, stages
+from benchmarks import backlog, fleet_plot, short_clips, stages
 from benchmarks.hypothesis import OURS, WHISPERX
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ _PLOTS: Mapping[str, Callable[[Mapping[str, Any], Path], None]] = {
     "whole": _whole,
     "backlog": _backlog,
     "short_clips": _short_clips,
+    "fleet": fleet_plot.draw,
 }
 
 
