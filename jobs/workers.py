@@ -1,6 +1,9 @@
 """Let workers say that they are alive, and the API say who is.
 
 whisperline:worker:<name>      string   a WorkerStatus as JSON, forgotten after ALIVE_SECONDS
+whisperline:workers            zset     their names by the second from which they count as gone
+
+The names are kept apart because to find the keys means to go through all keys, of jobs too.
 """
 
 from collections.abc import Iterable
@@ -11,9 +14,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from jobs.redis_client import redis_errors, texts
 from jobs.stage_call import StageRole
+from jobs.transaction import redis_seconds
 
 ALIVE_SECONDS = 30  # three heartbeats
 _PREFIX = "whisperline:worker:"
+_NAMES = "whisperline:workers"
 
 
 class Gpu(BaseModel):
@@ -68,16 +73,24 @@ class WorkerRegistry:
     def report(self, status: WorkerStatus) -> None:
         """Say that a worker is alive."""
         with redis_errors():
-            self._redis.set(f"{_PREFIX}{status.name}", status.model_dump_json(), ex=ALIVE_SECONDS)
+            now = redis_seconds(self._redis)
+            pipe = self._redis.pipeline()
+            pipe.set(f"{_PREFIX}{status.name}", status.model_dump_json(), ex=ALIVE_SECONDS)
+            pipe.zadd(_NAMES, {status.name: now + ALIVE_SECONDS})
+            pipe.zremrangebyscore(_NAMES, "-inf", now)  # who went without a word
+            pipe.execute()
 
     def leave(self, name: str) -> None:
         """Say that a worker is gone, so that nobody waits for its silence."""
         with redis_errors():
-            self._redis.delete(f"{_PREFIX}{name}")
+            pipe = self._redis.pipeline()
+            pipe.delete(f"{_PREFIX}{name}")
+            pipe.zrem(_NAMES, name)
+            pipe.execute()
 
     def alive(self) -> list[WorkerStatus]:
-        """Return the living workers, by name."""
+        """Return the living workers, by name; what it costs grows with their number only."""
         with redis_errors():
-            keys = sorted(texts(self._redis.scan_iter(f"{_PREFIX}*", count=1000)))
-            reports = self._redis.mget(keys) if keys else []
+            names = sorted(texts(self._redis.zrange(_NAMES, 0, -1)))
+            reports = self._redis.mget([f"{_PREFIX}{name}" for name in names]) if names else []
         return [WorkerStatus.model_validate_json(report) for report in reports if report]
