@@ -1,5 +1,6 @@
 """Look at a fleet for a while: so many GPUs beside a queue that stays so deep."""
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ class Cell:
     processes: int
     queued: int  # jobs of the backlog, all the time
     window_seconds: float
+    load: float  # of the machine, its average of a minute, at the end
     jobs: int  # that ended in the window
     utilisation: float  # 0 to 1
     # A newcomer's jobs, one at a time: from the answer to POST until the pipeline begins.
@@ -68,7 +70,7 @@ def look_at(
         demand.forget()
         before, began = service.meters(), time.monotonic()
         demand.keep_up(seconds=window_seconds)
-        after, ended = service.meters(), time.monotonic()
+        after, ended, load = service.meters(), time.monotonic(), os.getloadavg()[0]
         service.activity.read()
     finally:
         service.stop_fleet()
@@ -80,6 +82,7 @@ def look_at(
         processes=processes,
         queued=queued,
         window_seconds=window.seconds,
+        load=load,
         jobs=sum(window.holds(stay.ended) for stay in stays),
         utilisation=busy_share(stays, window, gpus=gpus),
         wait_seconds=demand.wait_seconds,

@@ -57,11 +57,14 @@ def _largest(measured: Measured) -> list[Mapping[str, Any]]:
 
 
 def _about(measured: Measured) -> str:
+    batches = measured["batch_seconds"]
+    loads = [cell["load"] for cell in measured["cells"]]
     return (
-        f"{measured['deep']} jobs were taken in by `POST /v1/batches` in "
-        f"{measured['fill_seconds']:.0f} s and hold {measured['redis_bytes_per_job']:.0f} bytes of "
-        f"Redis each. A job takes {measured['job_seconds']:g} s on a GPU, half of it more or less; "
-        "for each that begins, one is sent."
+        f"{measured['deep']} jobs were taken in by `POST /v1/batches` in {sum(batches):.0f} s "
+        f"(the first batch {batches[0]:.1f} s, the last {batches[-1]:.1f} s) and hold "
+        f"{measured['redis_bytes_per_job']:.0f} bytes of Redis each. A job takes "
+        f"{measured['job_seconds']:g} s on a GPU, half of it more or less; for each that begins, "
+        f"one is sent. Load of the machine: {min(loads):.1f} to {max(loads):.1f}."
     )
 
 

@@ -139,13 +139,16 @@ class Service:
             if job_id in message:
                 self.redis.lrem(Priority.NORMAL, 1, message)
 
-    def fill(self, depth: int) -> None:
-        """Send batches so that as many jobs wait."""
-        missing = depth - self.depth()
+    def fill(self, depth: int) -> list[float]:
+        """Send batches so that as many jobs wait; return how many seconds each took."""
+        missing, seconds = depth - self.depth(), []
         for sent in range(0, missing, MAX_ITEMS):
             items = [_SOURCE for _ in range(min(missing - sent, MAX_ITEMS))]
             body = {"items": items, "options": {"priority": Priority.NORMAL}}
+            began = time.perf_counter()
             self.call(BACKLOG, "POST", "/v1/batches", json=body)
+            seconds.append(time.perf_counter() - began)
+        return seconds
 
     def depth(self) -> int:
         """Return how many jobs wait."""

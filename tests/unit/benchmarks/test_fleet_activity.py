@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.fleet_activity import Activity, Stay, Window, busy_share
-from benchmarks.fleet_worker import SPREAD, spread
+from benchmarks.fleet_worker import SPREAD, STAGE_SECONDS, spread, stage_at
+from jobs.stages import Stage
 
 WINDOW = Window(began=100.0, ended=110.0)
 
@@ -87,3 +88,18 @@ def test_jobs_differ_in_length_and_each_keeps_its_own() -> None:
     assert found == [spread(f"job_{n}") for n in range(1000)]
     assert all(1 - SPREAD <= each <= 1 + SPREAD for each in found)
     assert sum(found) / len(found) == pytest.approx(1.0, abs=0.05)
+
+
+def test_each_stage_takes_its_measured_share_of_a_job() -> None:
+    stages = [stage_at(n / 1000)[0] for n in range(1000)]
+    whole = sum(STAGE_SECONDS.values())
+
+    assert list(dict.fromkeys(stages)) == [Stage.TRANSCRIBE, Stage.ALIGN, Stage.DIARIZE]
+    for stage, seconds in STAGE_SECONDS.items():
+        assert stages.count(stage) / 1000 == pytest.approx(seconds / whole, abs=0.002)
+
+
+def test_a_stage_goes_from_its_beginning_to_its_end() -> None:
+    assert stage_at(0.0) == (Stage.TRANSCRIBE, 0.0)
+    assert stage_at(0.999)[0] is Stage.DIARIZE
+    assert stage_at(0.999)[1] == pytest.approx(1.0, abs=0.01)

@@ -14,6 +14,7 @@ def cell(queued: int, **changes: Any) -> dict[str, Any]:
         "processes": 8,
         "queued": queued,
         "window_seconds": 30.0,
+        "load": 2.0,
         "jobs": 200,
         "utilisation": 0.97,
         "wait_seconds": [0.5, 1.0],
@@ -29,7 +30,7 @@ def measured(*cells: dict[str, Any], full: float = 0.020) -> dict[str, Any]:
     return {
         "job_seconds": 10.0,
         "deep": 100_000,
-        "fill_seconds": 40.0,
+        "batch_seconds": [4.0, 4.0],
         "redis_bytes_per_job": 1100.0,
         "submit_seconds": {"POST by somebody else": {EMPTY: [0.020] * 20, FULL: [full] * 20}},
         "cells": list(cells),
