@@ -101,6 +101,7 @@ def healthy() -> Response:
     try:
         workers = services().workers.alive()
         unserved = ", ".join(unserved_stages(workers))
+        failed = [one.name for one in services().workers.not_running() if one.state == "failed"]
         queued = sum(_depths(services()).values())
     except Unavailable as error:
         return answer_json(_health([], queued=0, lacks=error.message))
@@ -109,6 +110,8 @@ def healthy() -> Response:
         lacks = "no worker is alive; jobs wait"
     elif unserved:
         lacks = f"no worker does the stage {unserved}; jobs go without it"
+    elif failed:
+        lacks = f"{', '.join(failed)} kept failing and is not started again; others go on"
     return answer_json(_health(workers, queued=queued, lacks=lacks))
 
 

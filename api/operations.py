@@ -69,6 +69,7 @@ class QueuesView(_View):
     queues: tuple[QueueView, ...]
     running: int = Field(description="jobs that workers hold")
     workers: int = Field(description="that are alive")
+    failed_workers: int = Field(description="that their launcher does not start again")
     slots: int = Field(description="jobs that they do at once")
     webhooks: WebhooksView
 
@@ -90,10 +91,26 @@ class WorkerView(_View):
     stage: StageRole | None = Field(description="all that it does of jobs; null: the whole of them")
 
 
+class NotRunningView(_View):
+    """A place where no process takes jobs, as its launcher said in the last half minute."""
+
+    name: str = Field(description="of the worker that should be there")
+    state: Literal["starting", "restarting", "failed"] = Field(
+        description="`starting`: it loads its models. `restarting`: it died, and is started again "
+        "after a pause. `failed`: it is given up until its launcher is restarted"
+    )
+    since: AwareDatetime
+    deaths: int = Field(description="in a row")
+    reason: str | None = Field(description="how the last process ended; null: none did yet")
+    gpu: Gpu | None = Field(description="null: the CPU, or a card that answers no more")
+    stage: StageRole | None = Field(description="all that it would do of jobs; null: the whole")
+
+
 class WorkersView(_View):
-    """All living workers, by name."""
+    """All living workers, by name, and those that should live and do not."""
 
     data: tuple[WorkerView, ...]
+    not_running: tuple[NotRunningView, ...]
     unserved_stages: tuple[StageRole, ...] = Field(
         description="that workers have done by others, though no worker does them: jobs wait for "
         "them for two minutes, and then go without"
@@ -172,6 +189,7 @@ def queue() -> Response:
             queues=_queues(backlog, slots),
             running=backlog.running,
             workers=sum(1 for worker in workers if worker.slots),
+            failed_workers=sum(1 for one in found.workers.not_running() if one.state == "failed"),
             slots=slots,
             webhooks=_webhooks(found.deliveries.counts()),
         )
@@ -187,6 +205,10 @@ def workers() -> Response:
     return answer_json(
         WorkersView(
             data=tuple(_worker(worker, own) for worker in alive),
+            not_running=tuple(
+                NotRunningView.model_validate(one.model_dump())
+                for one in services().workers.not_running()
+            ),
             unserved_stages=unserved_stages(alive),
         )
     )

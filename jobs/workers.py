@@ -1,13 +1,16 @@
-"""Let workers say that they are alive, and the API say who is.
+"""Let workers say that they are alive, their launchers that they are not, and the API who is.
 
-whisperline:worker:<name>      string   a WorkerStatus as JSON, forgotten after ALIVE_SECONDS
-whisperline:workers            zset     their names by the second from which they count as gone
+    whisperline:worker:<name>       string   a WorkerStatus as JSON, forgotten after ALIVE_SECONDS
+    whisperline:workers             zset     their names by the second until which they count
+    whisperline:not_running:<name>  string   a NotRunning as JSON, forgotten after ALIVE_SECONDS, or
+                                             after LAST_WORD_SECONDS where the launcher ended over it
+    whisperline:not_running         zset     their names likewise
 
 The names are kept apart because to find the keys means to go through all keys, of jobs too.
 """
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, cast
 
 import redis
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -17,8 +20,9 @@ from jobs.stage_call import StageRole
 from jobs.transaction import redis_seconds
 
 ALIVE_SECONDS = 30  # three heartbeats
-_PREFIX = "whisperline:worker:"
-_NAMES = "whisperline:workers"
+LAST_WORD_SECONDS = 24 * 3600  # that a launcher is remembered which gave up everything
+_ALIVE = "whisperline:workers", "whisperline:worker:"  # the names' key, and the prefix of each
+_NOT_RUNNING = "whisperline:not_running", "whisperline:not_running:"
 
 
 class Gpu(BaseModel):
@@ -31,6 +35,8 @@ class Gpu(BaseModel):
     index: int  # among the cards that the process sees
     vram_used_bytes: int  # by all processes on the card
     vram_total_bytes: int
+    vram_process_bytes: int | None = None  # by this one; None: the driver does not tell
+    utilization_percent: int | None = None  # of lately, by all; None: a MIG device has none
 
 
 class WorkerStatus(BaseModel):
@@ -48,12 +54,27 @@ class WorkerStatus(BaseModel):
     rss_bytes: int | None = None  # of the process, without the GPU's; None: not known
     gpu: Gpu | None = None  # None: it computes on the CPU
     stage: StageRole | None = None  # all it does; None: whole jobs
+    process: str = ""  # tells it from another one of the same name
 
     @property
     def slots(self) -> int:
         """How many jobs it takes from the queues at once; 0: it only does a stage for others."""
         runs_jobs = self.stage in (None, StageRole.WHISPER)
         return self.jobs_at_once if runs_jobs else 0
+
+
+class NotRunning(BaseModel):
+    """What a launcher says of a place where no process takes jobs."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str  # of the worker that should be there: gpu0@host
+    state: Literal["starting", "restarting", "failed"]  # failed: it is not started again
+    since: AwareDatetime
+    deaths: int = 0  # in a row
+    reason: str | None = None  # how the last process ended; None: none did yet
+    gpu: Gpu | None = None  # None: the CPU, or a card that answers no more
+    stage: StageRole | None = None
 
 
 def unserved_stages(workers: Iterable[WorkerStatus]) -> tuple[StageRole, ...]:
@@ -70,27 +91,58 @@ class WorkerRegistry:
     def __init__(self, client: "redis.Redis") -> None:
         self._redis = client
 
-    def report(self, status: WorkerStatus) -> None:
-        """Say that a worker is alive."""
-        with redis_errors():
-            now = redis_seconds(self._redis)
-            pipe = self._redis.pipeline()
-            pipe.set(f"{_PREFIX}{status.name}", status.model_dump_json(), ex=ALIVE_SECONDS)
-            pipe.zadd(_NAMES, {status.name: now + ALIVE_SECONDS})
-            pipe.zremrangebyscore(_NAMES, "-inf", now)  # who went without a word
-            pipe.execute()
+    def report(self, status: WorkerStatus) -> WorkerStatus | None:
+        """Say that a worker is alive; return what was last said under its name."""
+        before = self._keep(_ALIVE, status.name, status.model_dump_json(), ALIVE_SECONDS)
+        return WorkerStatus.model_validate_json(before) if before else None
 
     def leave(self, name: str) -> None:
         """Say that a worker is gone, so that nobody waits for its silence."""
-        with redis_errors():
-            pipe = self._redis.pipeline()
-            pipe.delete(f"{_PREFIX}{name}")
-            pipe.zrem(_NAMES, name)
-            pipe.execute()
+        self._forget(_ALIVE, [name])
+
+    def report_not_running(self, found: NotRunning, *, is_last_word: bool = False) -> None:
+        """Say that no process is where one should be."""
+        seconds = LAST_WORD_SECONDS if is_last_word else ALIVE_SECONDS
+        self._keep(_NOT_RUNNING, found.name, found.model_dump_json(), seconds)
+
+    def forget_not_running(self, names: Iterable[str]) -> None:
+        """Say that a place needs no mention: its process speaks for itself, or nobody wants it."""
+        self._forget(_NOT_RUNNING, names)
 
     def alive(self) -> list[WorkerStatus]:
         """Return the living workers, by name; what it costs grows with their number only."""
+        return [WorkerStatus.model_validate_json(report) for report in self._all(_ALIVE)]
+
+    def not_running(self) -> list[NotRunning]:
+        """Return the places without a process that takes jobs, by name."""
+        return [NotRunning.model_validate_json(report) for report in self._all(_NOT_RUNNING)]
+
+    def _keep(self, kind: tuple[str, str], name: str, report: str, seconds: int) -> bytes | None:
+        names, prefix = kind
         with redis_errors():
-            names = sorted(texts(self._redis.zrange(_NAMES, 0, -1)))
-            reports = self._redis.mget([f"{_PREFIX}{name}" for name in names]) if names else []
-        return [WorkerStatus.model_validate_json(report) for report in reports if report]
+            now = redis_seconds(self._redis)
+            pipe = self._redis.pipeline()
+            pipe.set(f"{prefix}{name}", report, ex=seconds, get=True)
+            pipe.zadd(names, {name: now + seconds})
+            pipe.zremrangebyscore(names, "-inf", now)  # who went without a word
+            before: bytes | None = pipe.execute()[0]
+        return before
+
+    def _forget(self, kind: tuple[str, str], gone: Iterable[str]) -> None:
+        names, prefix = kind
+        with redis_errors():
+            pipe = self._redis.pipeline()
+            for name in gone:
+                pipe.delete(f"{prefix}{name}")
+                pipe.zrem(names, name)
+            pipe.execute()
+
+    def _all(self, kind: tuple[str, str]) -> list[bytes]:
+        names, prefix = kind
+        with redis_errors():
+            known = sorted(texts(self._redis.zrange(names, 0, -1)))
+            found = cast(
+                "list[bytes | None]",
+                self._redis.mget([f"{prefix}{name}" for name in known]) if known else [],
+            )
+        return [report for report in found if report]

@@ -42,8 +42,9 @@ from worker.settings import WorkerSettings
 def launch(command: Sequence[str] = (sys.executable, "-m", "worker", "work")) -> None:
     """Keep a process for each GPU alive until told to stop."""
     from worker.bereaved import Bereaved
-    from worker.gpus import Place, places
+    from worker.gpus import GpuUnknown, Place, places
     from worker.launcher import Launcher
+    from worker.notices import Notices
     from worker.stage_places import stage_places
 
     settings = load_settings(WorkerSettings)
@@ -54,7 +55,11 @@ def launch(command: Sequence[str] = (sys.executable, "-m", "worker", "work")) ->
         media_retention_days=settings.media_retention_days,
     )
     dispatch = job_dispatch(client, JobQueue(broker.connect(settings), client))
-    found: Sequence[Place] = places(settings.gpus, device=settings.device)
+    try:
+        found: Sequence[Place] = places(settings.gpus, device=settings.device)
+    except GpuUnknown as error:
+        sys.stderr.write(f"worker: {error}\n")
+        sys.exit(os.EX_CONFIG)
     if settings.pipeline_strategy == "split":
         found = stage_places(found, settings.stage_replicas)
     else:
@@ -65,9 +70,11 @@ def launch(command: Sequence[str] = (sys.executable, "-m", "worker", "work")) ->
             command,
             worker_name=settings.worker_name,
             bereaved=Bereaved(store, Leases(client, store), dispatch),
+            notices=Notices(WorkerRegistry(client)),
             drain_seconds=settings.drain_seconds,
             stall_seconds=settings.stall_seconds,
             most_memory_bytes=settings.worker_memory_mb * 1024**2 or None,
+            give_up_after=settings.give_up_after,
         ).run()
     )
 
@@ -105,7 +112,7 @@ def work() -> None:
         except (DeviceMissing, ModelUnavailable) as error:
             sys.stderr.write(f"worker: {error}\n")
             # What is missing now may come; a device will not.
-            sys.exit(1 if isinstance(error, ModelUnavailable) else os.EX_CONFIG)
+            sys.exit(os.EX_TEMPFAIL if isinstance(error, ModelUnavailable) else os.EX_CONFIG)
         name = settings.name(pipeline.device.name)
         client = redis_client.connect(settings.redis_url.get_secret_value())
         store = JobStore(
@@ -130,6 +137,7 @@ def work() -> None:
                 rss_bytes=rss_bytes(),
                 gpu=gpu(pipeline.device.name),
                 stage=role,
+                process=launched.process,
             )
 
         if is_stage:

@@ -26,16 +26,18 @@ class Bereaved:
 
     def put_back(
         self, process: str, code: SetbackCode | None, *, culprits: Collection[str] = ()
-    ) -> None:
-        """Let others have the jobs of a process.
+    ) -> frozenset[str]:
+        """Let others have the jobs of a process; return their ids, as far as they are known.
 
         Args:
             process: that is gone.
             code: why; None: it ended of itself, and no job is to blame.
             culprits: the jobs it died for; the others are innocent. Empty: nobody knows.
         """
+        found: set[str] = set()
         try:
             for job in self._leases.of_process(process):
+                found.add(job.id)
                 is_to_blame = code is not None and (not culprits or job.id in culprits)
                 self._lose(job, code if is_to_blame else None)
             # It had messages too of which it made no claim yet; nobody else knows of those.
@@ -43,6 +45,7 @@ class Bereaved:
                 self._dispatch.send_lost(queue, after_seconds=0.0)
         except Unavailable as error:
             log.warning("jobs of a dead process wait for their leases to run out: %s", error)
+        return frozenset(found)
 
     def _lose(self, job: Job, code: SetbackCode | None) -> None:
         if job.lease is None:

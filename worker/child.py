@@ -7,18 +7,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from secrets import token_hex
 
 from jobs.attempt import SetbackCode
 from worker.gpus import Place
 from worker.launched import Launched
 from worker.oom_kills import oom_kills
+from worker.restarts import HEALTHY_SECONDS, Restarts
+from worker.said import Said
 from worker.watching import Watch
 
 NEVER = float("inf")
-_CANNOT_START = (2, os.EX_CONFIG)  # exit codes: the settings are wrong, the device is missing
+# Exit codes: the settings are wrong, the device is missing. No start puts that right, nor does a
+# GPU that fell off the bus come back without a reset.
+_CANNOT_START = (2, os.EX_CONFIG)
+# What lacks something that will come back, as a model's server, does not speak against its GPU.
+_NO_DEATHS = (0, os.EX_TEMPFAIL)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h: the signal a process gets when its parent dies
 
 log = logging.getLogger(__name__)
@@ -30,41 +37,70 @@ class Child:
 
     place: Place
     name: str
+    restarts: Restarts
     popen: "subprocess.Popen[bytes] | None" = None
     process: str = ""  # in leases
     watch: Watch | None = None
-    heard_at: float | None = None  # monotonic; None: not yet
+    said: Said | None = None
+    heard_at: float | None = None  # monotonic; None: not yet, its models are not loaded
+    worked_at: float | None = None  # monotonic, when it was first heard
+    jobs: frozenset[str] = frozenset()  # in work when it was last heard
     start_at: float = 0.0  # monotonic second of its next start
-    deaths: int = 0  # in a row, before it could work
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))  # that it runs, or does not
+    reason: str | None = None  # how the last process ended
     stalled: tuple[str, ...] = ()  # jobs for which it was killed
     killed_for: SetbackCode | None = None
     is_given_up: bool = False  # killed because it did not end in time; no job is to blame
     oom_kills: int = 0
 
-    def start(self, command: Sequence[str], *, longest_pause_seconds: float) -> None:
+    def start(self, command: Sequence[str]) -> None:
         """Start the process; where the machine has no room for it, later."""
         self.process = token_hex(8)
         ours, theirs = os.pipe()
+        said = Said()
         environment = {
             **os.environ,
             **self.place.variables,
             **Launched(process=self.process, pipe=theirs).variables,
             "WORKER_NAME": self.name,
         }
-        self.heard_at = None
+        self.heard_at, self.worked_at, self.jobs = None, None, frozenset()
         self.stalled, self.killed_for = (), None
         self.oom_kills = oom_kills()
+        self.since = datetime.now(UTC)
         try:
-            self.popen = _popen(command, environment, theirs)
+            self.popen = _popen(command, environment, theirs, said)
         except (OSError, subprocess.SubprocessError) as error:
             os.close(ours)
-            pause = self._pause(longest_pause_seconds)
+            said.close()
+            self.reason = "the machine could not start it"
+            self.restarts.deaths += 1  # for the pause; it is not the GPU's fault
+            pause = self._pause()
             log.error("%s does not start (%s); again in %.0f s", self.name, error, pause)  # noqa: TRY400  # the traceback says nothing more
         else:
-            self.watch = Watch(ours)
+            self.watch, self.said = Watch(ours), said
             log.info("started %s, process %d", self.name, self.popen.pid)
         finally:
             os.close(theirs)
+            os.close(said.theirs)
+
+    def hear(self) -> dict[str, float] | None:
+        """Pass on what it writes; return the jobs it has in work, and since when without progress.
+
+        None: it said nothing new.
+        """
+        if self.said is not None:
+            self.said.hear()
+        quiet = self.watch.hear() if self.watch else None
+        if quiet is None:
+            return None
+        now = time.monotonic()
+        self.heard_at = now
+        self.worked_at = self.worked_at or now
+        if self.jobs - quiet.keys() or now - self.worked_at > HEALTHY_SECONDS:
+            self.restarts.forget()
+        self.jobs = frozenset(quiet)
+        return quiet
 
     def kill(self, why: str) -> None:
         """End it as a crash would."""
@@ -80,21 +116,41 @@ class Child:
             return SetbackCode.OUT_OF_MEMORY
         return self.killed_for or SetbackCode.CRASHED
 
-    def bury(self, code: int, *, longest_pause_seconds: float) -> str:
-        """Settle when it is started again, and return that in words."""
-        if self.watch is not None:
-            self.watch.close()
-        self.popen, self.watch = None, None
+    def bury(self, code: int, jobs: Set[str] = frozenset()) -> str:
+        """Settle when it is started again, and return that in words.
+
+        Args:
+            code: its exit code, or the negative number of the signal that ended it.
+            jobs: ids of those that it left.
+        """
+        said = self._close()
+        self.popen, self.reason, self.since = None, how(code), datetime.now(UTC)
         if code in _CANNOT_START:
             self.start_at = NEVER
-            return "never again: what it said above must be put right first"
-        return f"again in {self._pause(longest_pause_seconds):.0f} s"
+            self.reason = f"its settings are wrong or its device is missing ({how(code)})"
+            return f"never again: what it said must be put right first\n{said}"
+        if code not in _NO_DEATHS and self.killed_for is not SetbackCode.OUT_OF_MEMORY:
+            self.restarts.count(jobs)
+        if self.restarts.are_over:
+            self.start_at = NEVER
+            self.reason = f"it died {self.restarts.deaths} times in a row, last by {how(code)}"
+            return f"never again: {self.reason}; its last words were\n{said}"
+        return f"again in {self._pause():.0f} s"
 
-    def _pause(self, longest_seconds: float) -> float:
-        # Who got as far as to speak had loaded its models: what it died of was a job, or a kill.
-        self.deaths = self.deaths + 1 if self.heard_at is None else 1
-        # The exponent is bounded as a float is: what dies for a day dies a thousand times.
-        pause = min(2.0 ** min(self.deaths - 1, 16), longest_seconds)
+    def _close(self) -> str:
+        """Hear the last of the process; return the last lines that it wrote."""
+        words = ""
+        if self.said is not None:
+            self.said.hear()
+            words = self.said.last_words()
+            self.said.close()
+        if self.watch is not None:
+            self.watch.close()
+        self.said, self.watch = None, None
+        return words
+
+    def _pause(self) -> float:
+        pause = self.restarts.pause()
         self.start_at = time.monotonic() + pause
         return pause
 
@@ -108,7 +164,7 @@ def how(code: int) -> str:
 
 
 def _popen(
-    command: Sequence[str], environment: Mapping[str, str], pipe: int
+    command: Sequence[str], environment: Mapping[str, str], pipe: int, said: Said
 ) -> "subprocess.Popen[bytes]":
     """Start a process that is told to end when this one is gone, however it went."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
@@ -120,8 +176,9 @@ def _popen(
     return subprocess.Popen(  # noqa: S603  # of our own programs
         list(command),
         env=dict(environment),
-        pass_fds=(pipe,),
+        pass_fds=(pipe, *said.descriptors),
         stdin=subprocess.DEVNULL,
+        stderr=said.theirs,
         start_new_session=True,  # a Ctrl-C at the terminal reaches it through us, once
         preexec_fn=ask_kernel,
     )

@@ -14,7 +14,7 @@ _LOOK_SECONDS = 0.5
 log = logging.getLogger(__name__)
 
 
-def end_in_time(drain: Drain, hand_back: Callable[[], None]) -> None:
+def end_in_time(drain: Drain, hand_back: Callable[[], object]) -> None:
     """Watch a drain in the background; where it is overdue, hand all jobs back and end at once.
 
     What runs in native code cannot be stopped otherwise, and holds Celery's shutdown up for ever.

@@ -15,6 +15,8 @@ from worker.bereaved import Bereaved
 from worker.child import NEVER, Child, how
 from worker.gpus import Place
 from worker.memory import rss_bytes
+from worker.notices import Notices
+from worker.restarts import Restarts
 
 LOOK_SECONDS = 0.25
 ASLEEP_SECONDS = 5.0  # between two looks: this process stood still
@@ -32,9 +34,11 @@ class Launcher:
         worker_name: what the processes are called, with a number where there are several; None:
             by their place and the machine.
         bereaved: takes care of jobs.
+        notices: tell of the processes that do not run.
         drain_seconds: that jobs have to end after SIGTERM.
         stall_seconds: without progress, after which a process is killed.
         most_memory_bytes: that a process may hold before it is killed; None: as much as there is.
+        give_up_after: deaths in a row, after which a process is not started again; 0: it always is.
         longest_pause_seconds: between the starts of a process that keeps dying.
     """
 
@@ -45,19 +49,27 @@ class Launcher:
         *,
         worker_name: str | None,
         bereaved: Bereaved,
+        notices: Notices,
         drain_seconds: float,
         stall_seconds: float,
         most_memory_bytes: int | None = None,
+        give_up_after: int = 8,
         longest_pause_seconds: float = 60.0,
     ) -> None:
         self._command = list(command)
         self._bereaved = bereaved
+        self._notices = notices
         self._drain_seconds = drain_seconds
         self._stall_seconds = stall_seconds
         self._most_memory_bytes = most_memory_bytes
-        self._longest_pause_seconds = longest_pause_seconds
         self._children = [
-            Child(place=place, name=name)
+            Child(
+                place=place,
+                name=name,
+                restarts=Restarts(
+                    give_up_after=give_up_after, longest_pause_seconds=longest_pause_seconds
+                ),
+            )
             for place, name in zip(places, names(places, worker_name), strict=True)
         ]
         self._told_to_end = 0  # times
@@ -79,8 +91,9 @@ class Launcher:
                 self._pass_on()
                 deadline = deadline or time.monotonic() + self._drain_seconds + LAST_SECONDS
             alive = [self._look_at(child) for child in self._children]
-            if not any(alive) and (deadline is not None or self._nobody_will_start()):
-                return self._exit_code
+            code = self._outcome(is_any_alive=any(alive), is_ending=deadline is not None)
+            if code is not None:
+                return code
             if deadline is not None and time.monotonic() > deadline:
                 self._kill_all()
             time.sleep(LOOK_SECONDS)
@@ -92,12 +105,22 @@ class Launcher:
         """Give children time to speak: it was this process that stood still, perhaps with them."""
         for child in self._children:
             if child.watch is not None:
-                child.watch.hear()  # what was true then
+                child.hear()  # what was true then
             if child.heard_at is not None:
                 child.heard_at = time.monotonic()
 
-    def _nobody_will_start(self) -> bool:
-        return all(child.start_at == NEVER for child in self._children)
+    def _outcome(self, *, is_any_alive: bool, is_ending: bool) -> int | None:
+        """Return the exit code once nothing is left to do; tell how things are."""
+        if is_ending:
+            if is_any_alive:
+                return None
+            self._notices.withdraw(self._children)
+            return 0
+        is_over = all(child.start_at == NEVER for child in self._children)
+        if is_over:
+            log.error("all of %d are given up: nothing is left to do here", len(self._children))
+        self._notices.tell(self._children, is_last_word=is_over)
+        return self._exit_code if is_over else None
 
     def _look_at(self, child: Child) -> bool:
         """Do what a child needs; return whether it is alive, or will be."""
@@ -106,7 +129,7 @@ class Launcher:
             if self._told_to_end or child.start_at == NEVER:
                 return False
             if now >= child.start_at:
-                child.start(self._command, longest_pause_seconds=self._longest_pause_seconds)
+                child.start(self._command)
             return True
         code = child.popen.poll()
         if code is not None:
@@ -117,9 +140,8 @@ class Launcher:
 
     def _watch(self, child: Child, now: float) -> None:
         """Kill a process that makes no progress."""
-        quiet = child.watch.hear() if child.watch else None
+        quiet = child.hear()
         if quiet is not None:
-            child.heard_at = now
             child.stalled = tuple(
                 job_id for job_id, seconds in quiet.items() if seconds >= self._stall_seconds
             )
@@ -141,14 +163,17 @@ class Launcher:
     def _bury(self, child: Child, code: int) -> None:
         """Give a dead process' jobs to others, and say when it is started again."""
         reason = child.blame(code)
-        then = child.bury(code, longest_pause_seconds=self._longest_pause_seconds)
-        if child.start_at == NEVER:
-            self._exit_code = code
+        jobs = self._bereaved.put_back(child.process, reason, culprits=child.stalled)
+        then = child.bury(code, jobs)
         if self._told_to_end:
             log.info("%s ended (%s)", child.name, how(code))
-        else:
-            log.error("%s ended (%s); it starts %s", child.name, how(code), then)
-        self._bereaved.put_back(child.process, reason, culprits=child.stalled)
+            return
+        log.error("%s ended (%s); it starts %s", child.name, how(code), then)
+        if child.start_at == NEVER:
+            # As a shell says it: negative numbers are no exit codes.
+            self._exit_code = code if code > 0 else 128 - code
+            left = sum(1 for each in self._children if each.start_at != NEVER)
+            log.error("%s is given up; %d of %d go on", child.name, left, len(self._children))
 
     def _pass_on(self) -> None:
         log.info("told to end, as are %s", ", ".join(child.name for child in self._children))

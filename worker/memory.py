@@ -1,11 +1,13 @@
 """Measure how much memory this process and its GPU hold."""
 
 import logging
+import os
 import resource
 from pathlib import Path
 from typing import Literal
 
 from jobs.workers import Gpu
+from worker.nvml import measure
 
 log = logging.getLogger(__name__)
 
@@ -27,21 +29,25 @@ def gpu(device: Literal["cpu", "cuda"]) -> Gpu | None:
     """Return what the GPU of this process is and holds; None on the CPU, or if it fails.
 
     The numbers are the driver's, for the whole card: they count CTranslate2's memory, of which
-    torch's own counters know nothing, and that of other processes.
+    torch's own counters know nothing, and that of other processes. Without NVML there is less.
     """
     if device == "cpu":
         return None
     import torch  # heavy, and loaded already where there is a GPU
 
     try:
-        free, total = torch.cuda.mem_get_info()
         card = torch.cuda.get_device_properties(torch.cuda.current_device())
+        for kind in ("GPU", "MIG"):  # torch names both without it
+            found = measure(f"{kind}-{card.uuid}", pid=os.getpid())
+            if found is not None:
+                return found
+        free, total = torch.cuda.mem_get_info()
     except (RuntimeError, AssertionError) as error:  # no driver; a build without CUDA
         log.warning("the GPU tells nothing of its memory: %s", error)
         return None
     return Gpu(
         name=card.name,
-        uuid=str(card.uuid),
+        uuid=f"GPU-{card.uuid}",
         index=torch.cuda.current_device(),
         vram_used_bytes=total - free,
         vram_total_bytes=total,

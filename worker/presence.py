@@ -19,9 +19,19 @@ def present(registry: WorkerRegistry, status: Callable[[], WorkerStatus]) -> Ite
     stop = threading.Event()
 
     def report() -> None:
+        is_listed = False
         while True:
             try:
-                registry.report(status())
+                said = status()
+                before = registry.report(said)
+                # The first time it may be what a killed process left.
+                if is_listed and before is not None and before.process != said.process:
+                    log.error(
+                        "there are two workers %s: give one of them a WORKER_NAME of its own, "
+                        "as Celery and /v1/workers take them for one",
+                        said.name,
+                    )
+                is_listed = True
             except Unavailable as error:
                 log.warning("not listed: %s", error)
             if stop.wait(REPORT_SECONDS):

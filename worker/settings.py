@@ -15,8 +15,8 @@ from worker.stage_places import ONE_EACH, Replicas, parse_replicas
 class WorkerSettings(StoreSettings):
     """Decisions about one worker process; the pipeline's own are in `pipeline/settings.py`."""
 
-    # Where jobs run: auto, cpu, or indices or UUIDs of GPUs, comma-separated; a process for each.
-    gpus: str = Field(default="auto", pattern=r"^(auto|cpu|[\w:./-]+(\s*,\s*[\w:./-]+)*)$")
+    # Where jobs run: auto, cpu, or indices or UUIDs of GPUs, with commas; a process for each.
+    gpus: str = Field(default="auto", pattern=r"^(auto|cpu|[\w/-]+([,\s]+[\w/-]+)*)$")
     workers_per_gpu: int = Field(default=1, ge=1, le=16)  # processes, each with its own models
     # replicate: each process does whole jobs; split: each does one stage of them.
     pipeline_strategy: Literal["replicate", "split"] = "replicate"
@@ -36,6 +36,8 @@ class WorkerSettings(StoreSettings):
     drain_seconds: float = Field(default=20, ge=0, le=24 * 3600)
     # Seconds without any progress after which a job's process is ended; it is tried once more.
     stall_seconds: float = Field(default=900, ge=10, le=24 * 3600)
+    # Deaths in a row of one GPU's process, after which it is not started again; 0: it always is.
+    give_up_after: int = Field(default=8, ge=0, le=1000)
 
     def name(self, device: str) -> str:
         """Return what this process is called; Celery wants it unique."""

@@ -84,6 +84,7 @@ def main() -> None:
             started_at=STARTED_AT,
             jobs=activity.job_ids(),
             stage=launched.stage,
+            process=launched.process,
         )
 
     client = redis_client.connect(settings.redis_url.get_secret_value())

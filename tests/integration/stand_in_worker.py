@@ -188,6 +188,7 @@ def main(pipeline: Transcribe = transcribe) -> None:
             jobs_at_once=JOBS_AT_ONCE,
             jobs=activity.job_ids(),
             rss_bytes=rss_bytes(),
+            process=launched.process,
         ),
     )
     with listed, watched(activity, launched.pipe):

@@ -11,34 +11,68 @@ import pytest
 from jobs.attempt import SetbackCode
 from worker.child import NEVER, Child, how
 from worker.gpus import Place
+from worker.restarts import HEALTHY_SECONDS, Restarts
+from worker.watching import Watch
 
 OPEN = Path("/proc/self/fd")
 
 
-def child(**fields: object) -> Child:
-    return Child(place=Place(name="cpu"), name="cpu@test", **fields)  # type: ignore[arg-type]
+def child(*, give_up_after: int = 3, **fields: object) -> Child:
+    return Child(
+        place=Place(name="cpu"),
+        name="cpu@test",
+        restarts=Restarts(give_up_after=give_up_after, longest_pause_seconds=60),
+        **fields,  # type: ignore[arg-type]
+    )
 
 
-def test_what_keeps_dying_is_started_more_and_more_seldom_for_ever() -> None:
+def test_what_keeps_dying_is_given_up_with_its_last_words() -> None:
     mortal = child()
-    # Two days of it; a float has no room for 2 ** 1024.
-    said = [mortal.bury(1, longest_pause_seconds=60) for _ in range(3000)]
+    said = []
+    for _ in range(3):
+        mortal.start([sys.executable, "-c", "raise SystemExit('CUDA error: unspecified')"])
+        assert mortal.popen is not None
+        said.append(mortal.bury(mortal.popen.wait(30)))
 
-    assert said[:7] == [f"again in {seconds} s" for seconds in (1, 2, 4, 8, 16, 32, 60)]
-    assert said[-1] == "again in 60 s"
+    assert [each[:5] for each in said] == ["again", "again", "never"]
+    assert mortal.start_at == NEVER
+    assert mortal.reason == "it died 3 times in a row, last by exit code 1"
+    assert said[-1].endswith("its last words were\nCUDA error: unspecified")
 
 
-def test_what_had_begun_to_work_is_started_again_at_once() -> None:
-    mortal = child(deaths=5, heard_at=time.monotonic())
+def test_what_lacks_something_that_comes_back_is_never_given_up() -> None:
+    mortal = child()
 
-    assert mortal.bury(1, longest_pause_seconds=60) == "again in 1 s"
+    for _ in range(10):
+        assert mortal.bury(os.EX_TEMPFAIL) == "again in 1 s"
+        assert mortal.bury(0) == "again in 1 s"
+        mortal.killed_for = SetbackCode.OUT_OF_MEMORY
+        assert mortal.bury(-signal.SIGKILL) == "again in 1 s"
+        mortal.killed_for = None
+
+
+@pytest.mark.parametrize("how_long", [1.0, HEALTHY_SECONDS + 1])
+def test_a_process_that_ends_a_job_or_works_for_long_is_in_health(how_long: float) -> None:
+    ours, theirs = os.pipe()
+    mortal = child(watch=Watch(ours), worked_at=time.monotonic() - how_long)
+    mortal.restarts.count(set())
+
+    os.write(theirs, b'{"job_a": 0.1}\n')
+    mortal.hear()
+    assert mortal.restarts.deaths == (1 if how_long < HEALTHY_SECONDS else 0)
+    os.write(theirs, b"{}\n")  # it ended job_a
+    mortal.hear()
+
+    assert mortal.restarts.deaths == 0
+    os.close(theirs)
+    os.close(ours)
 
 
 @pytest.mark.parametrize("code", [2, os.EX_CONFIG])
 def test_what_says_that_it_cannot_start_is_not_started_again(code: int) -> None:
     mortal = child()
 
-    assert mortal.bury(code, longest_pause_seconds=60).startswith("never again")
+    assert mortal.bury(code).startswith("never again")
     assert mortal.start_at == NEVER
 
 
@@ -49,7 +83,7 @@ def test_a_program_that_is_not_there_is_tried_again_and_leaves_nothing_open(
     before = len(list(OPEN.iterdir()))
 
     with caplog.at_level(logging.ERROR):
-        mortal.start(["/no/such/program"], longest_pause_seconds=60)
+        mortal.start(["/no/such/program"])
 
     assert mortal.popen is None
     assert 0 < mortal.start_at < NEVER
