@@ -45,6 +45,8 @@ class Notices:
         if not is_news and not is_last_word and time.monotonic() < self._next_at:
             return
         try:
+            if not self._told:
+                self._forget_last_words(children)
             for child in children:
                 self._say(child, is_last_word=is_last_word)
         except Unavailable as error:
@@ -58,6 +60,17 @@ class Notices:
         """Say nothing any more: nobody wants those processes."""
         with suppress(Unavailable):  # then it is forgotten by itself
             self._registry.forget_not_running([child.name for child in children])
+
+    def _forget_last_words(self, children: Sequence[Child]) -> None:
+        """Clear away what an earlier launcher left, whose GPUs may not be among these.
+
+        What another launcher on this machine says goes too, until it says it again.
+        """
+        hosts = {child.name.partition("@")[2] for child in children}
+        said = [one.name for one in self._registry.not_running()]
+        self._registry.forget_not_running(
+            [name for name in said if name.partition("@")[2] in hosts]
+        )
 
     def _say(self, child: Child, *, is_last_word: bool) -> None:
         state = state_of(child)

@@ -139,6 +139,9 @@ def this_machine(host: str, port: int) -> Sequence[str]:
 def main(pipeline: Transcribe = transcribe) -> None:
     """Perform jobs until told to stop, with this pipeline."""
     configure_logging()
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "cpu") in os.environ.get("BROKEN_GPU", "").split(","):
+        msg = "CUDA error: the test says so"
+        raise RuntimeError(msg)
     settings, launched = load_settings(WorkerSettings), load_settings(Launched)
     name = settings.name("stand-in")
     client = redis_client.connect(settings.redis_url.get_secret_value())

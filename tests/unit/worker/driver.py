@@ -46,7 +46,9 @@ def driver(  # noqa: C901  # a small function for each of the library's
         return gpus[index]
 
     def by_uuid(uuid: str) -> MadeUpGpu:
-        every = [part for gpu in gpus for part in (gpu, *(gpu.mig or ())) if part is not None]
+        every: list[MadeUpGpu] = [
+            part for gpu in gpus for part in (gpu, *(gpu.mig or ())) if part is not None
+        ]
         for gpu in every:
             if gpu.uuid == uuid:
                 if gpu.is_lost:
