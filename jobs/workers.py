@@ -2,8 +2,8 @@
 
     whisperline:worker:<name>       string   a WorkerStatus as JSON, forgotten after ALIVE_SECONDS
     whisperline:workers             zset     their names by the second until which they count
-    whisperline:not_running:<name>  string   a NotRunning as JSON, forgotten after ALIVE_SECONDS, or
-                                             after LAST_WORD_SECONDS where the launcher ended over it
+    whisperline:not_running:<name>  string   a NotRunning as JSON, forgotten likewise, or after
+                                             LAST_WORD_SECONDS where the launcher ended over it
     whisperline:not_running         zset     their names likewise
 
 The names are kept apart because to find the keys means to go through all keys, of jobs too.
