@@ -57,7 +57,7 @@ class Pipeline:
         self._sweep = IdleSweep(
             self.unload_idle, interval_seconds=settings.model_eviction_interval_seconds
         )
-        if settings.model_keep_alive_seconds:
+        if settings.model_keep_alive_seconds or settings.max_loaded_models:
             self._sweep.start()
 
     def warm_up(self, *, whisper: bool = True, diarizer: bool = True) -> None:
@@ -75,7 +75,8 @@ class Pipeline:
         if not diarizer:
             return
         try:
-            self._models.diarizer()
+            with self._models.using_diarizer():
+                pass
         except ModelUnavailable as error:
             # Each job says so in a warning, and runs the bundled diarizer or none.
             log.warning("no diarizer loaded: %s", error)
@@ -89,8 +90,8 @@ class Pipeline:
         return self._models.evict_idle()
 
     def evictions(self) -> dict[str, int]:
-        """Return how often each Whisper model was unloaded because nobody used it, by name."""
-        return self._sweep.evictions()
+        """Return how often each model was unloaded while nobody used it, by name."""
+        return self._models.evictions()
 
     def run(
         self,

@@ -42,11 +42,13 @@ class PipelineSettings(BaseSettings):
     cache_dir: Path = Field(default_factory=_default_cache)  # models
     work_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))  # waveforms
     preload_model: str | None = None  # None: large-v3 on cuda, base on the CPU
-    # Whisper models but the preloaded one leave the memory when nobody has used them for so long.
+    # All models but the preloaded one leave the memory when nobody has used them for so long.
     model_keep_alive_seconds: float = Field(default=0.0, ge=0)  # 0: never
     model_eviction_interval_seconds: Annotated[float, AfterValidator(_not_too_often)] = Field(
         default=60.0, gt=0
     )  # between two looks at them; less than 30 is taken as 30
+    # Whisper models, aligners and diarizers in memory; idle ones leave first, those in use never.
+    max_loaded_models: int = Field(default=0, ge=0)  # 0: any number
     allowed_models: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
     vad: Literal["silero", "pyannote"] = "silero"
     max_audio_seconds: float = Field(default=10 * 3600.0, gt=0)  # of one job

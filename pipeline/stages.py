@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from jobs.options import TranscriptionOptions
+from jobs.stages import Stage
 from pipeline.account import Account
-from pipeline.aligner_models import Aligner
 from pipeline.aligning import align
-from pipeline.models import Models, OnPull
+from pipeline.models import Models, OnPull, pulling
 from pipeline.progress import OnProgress, part_of
 from pipeline.speech import Diarization, HeardWindow, WordTime
 from pipeline.telling_apart import tell_apart
@@ -71,7 +71,8 @@ class StagesHere:
 
     def aligner(self, language: str, on_pull: OnPull) -> "PlacerHere":
         """Load the language's aligner, unless it is loaded."""
-        return PlacerHere(self._models.aligner(language, on_pull))
+        with self._models.using_aligner(language, on_pull) as aligner:
+            return PlacerHere(self._models, aligner.name, language)
 
     def tell_apart(
         self,
@@ -91,9 +92,10 @@ class StagesHere:
 class PlacerHere:
     """An aligner of this process."""
 
-    def __init__(self, aligner: Aligner) -> None:
-        self._aligner = aligner
-        self.name = aligner.name
+    def __init__(self, models: Models, name: str, language: str) -> None:
+        self._models = models
+        self._language = language
+        self.name = name
 
     def times(
         self,
@@ -104,13 +106,16 @@ class PlacerHere:
         on_progress: OnProgress,
     ) -> list[Times]:
         """Place the words of one channel after the other."""
-        return [
-            align(
-                waveform,
-                mine,
-                self._aligner,
-                batch_size=batch_size,
-                on_progress=part_of(on_progress, number, len(waveforms)),
-            )
-            for number, (waveform, mine) in enumerate(zip(waveforms, heard, strict=True))
-        ]
+        # Only now is it held: for as long as Whisper listens before, it may be idle and leave.
+        on_pull = pulling(on_progress, Stage.ALIGN)
+        with self._models.using_aligner(self._language, on_pull) as aligner:
+            return [
+                align(
+                    waveform,
+                    mine,
+                    aligner,
+                    batch_size=batch_size,
+                    on_progress=part_of(on_progress, number, len(waveforms)),
+                )
+                for number, (waveform, mine) in enumerate(zip(waveforms, heard, strict=True))
+            ]

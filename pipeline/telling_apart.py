@@ -1,5 +1,8 @@
 """Tell the speakers of a recording apart, without failing the job where that fails."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
 from jobs.errors import ModelUnavailable
 from jobs.options import TranscriptionOptions
 from jobs.stages import Stage
@@ -31,8 +34,7 @@ def tell_apart(
         on_progress: hears of Stage.DIARIZE.
         batch_share: of the diarizer's usual batches, above 0 to 1.
     """
-    with OptionalStage() as stage:
-        diarizer = _diarizer(models, account, on_progress)
+    with OptionalStage() as stage, _diarizer(models, account, on_progress) as diarizer:
         found = diarizer.diarize(
             waveform,
             num_speakers=options.num_speakers,
@@ -58,17 +60,20 @@ def speakers_not_found(account: Account, reason: str) -> None:
     )
 
 
-def _diarizer(models: Models, account: Account, on_progress: OnProgress) -> Diarizer:
+@contextmanager
+def _diarizer(models: Models, account: Account, on_progress: OnProgress) -> Iterator[Diarizer]:
     on_pull = pulling(on_progress, Stage.DIARIZE)
-    try:
-        return models.diarizer(on_pull)
-    except ModelUnavailable as error:
-        account.warn(
-            "diarizer_unavailable",
-            Stage.DIARIZE,
-            f"the bundled diarizer ran instead of community-1: {error.message}",
-        )
-        return models.bundled_diarizer(on_pull)
+    with ExitStack() as used:
+        try:
+            diarizer = used.enter_context(models.using_diarizer(on_pull))
+        except ModelUnavailable as error:
+            account.warn(
+                "diarizer_unavailable",
+                Stage.DIARIZE,
+                f"the bundled diarizer ran instead of community-1: {error.message}",
+            )
+            diarizer = used.enter_context(models.using_bundled_diarizer(on_pull))
+        yield diarizer
 
 
 def _check_count(found: Diarization, asked: int | None, account: Account) -> None:

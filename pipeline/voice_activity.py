@@ -11,6 +11,7 @@ from pipeline.loudness import at_usual_level
 from pipeline.progress import OnProgress, unheard
 from pipeline.pyannote_voice_activity import FRAME_SECONDS as PYANNOTE_FRAME_SECONDS
 from pipeline.pyannote_voice_activity import pyannote_blocks
+from pipeline.silero import using_silero
 from pipeline.speech import Span
 from pipeline.waveform import SAMPLE_RATE, Waveform
 
@@ -148,10 +149,13 @@ def _divided(
 
 def _silero_blocks(waveform: Waveform) -> Iterator[Probabilities]:
     """Run Silero block by block, its memory carried over, so that blocks leave no seam."""
-    from faster_whisper.vad import get_vad_model
+    # Not faster-whisper's `get_vad_model()(waveform)`: that copies the whole, twice, and forgets
+    # at its end.
+    with using_silero() as session:
+        yield from _silero_judged(waveform, session)
 
-    # Not `get_vad_model()(waveform)`: that copies the whole, twice, and forgets at its end.
-    session: Any = get_vad_model().session
+
+def _silero_judged(waveform: Waveform, session: Any) -> Iterator[Probabilities]:
     state = cell = np.zeros((1, 1, 128), dtype=np.float32)
     before = np.zeros(_CONTEXT_SAMPLES, dtype=np.float32)
     for start in range(0, len(waveform), _BLOCK_FRAMES * FRAME_SAMPLES):

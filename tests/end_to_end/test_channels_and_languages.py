@@ -202,9 +202,9 @@ def test_an_idle_model_is_unloaded_and_loaded_again(stereo: Path) -> None:
         )
     )
     assert pipeline.run(stereo, SEPARATE).segments
-    assert pipeline.loaded_models() == ("tiny.en",)
+    assert pipeline.loaded_models() == ("tiny.en", "silero")
 
-    assert pipeline.unload_idle() == ("tiny.en",)
+    assert pipeline.unload_idle() == ("tiny.en", "silero")
 
     assert pipeline.loaded_models() == ()
     assert pipeline.run(stereo, SEPARATE).segments

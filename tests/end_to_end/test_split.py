@@ -167,7 +167,7 @@ def test_each_process_is_listed_with_its_stage(split: Split) -> None:
     assert answer["unserved_stages"] == []
     assert all(worker["name"].startswith(f"cpu-{worker['stage']}@") for worker in answer["data"])
     (whisper,) = (worker for worker in answer["data"] if worker["stage"] == "whisper")
-    assert whisper["loaded_models"] == ["base"]
+    assert whisper["loaded_models"] == ["base", "silero"]
     assert split.http.get("/v1/queue").json()["slots"] == 1
 
 

@@ -59,13 +59,13 @@ def test_a_model_whose_user_failed_is_idle() -> None:
 
 
 def test_kept_and_named_models_stay() -> None:
-    cache = ModelCache()
+    cache = ModelCache(stay={"default"})
     used(cache, "kept")
     cache.get("kept", Model)
     used(cache, "default")
     used(cache, "large")
 
-    assert cache.evict_idle(0.0, but=("default",)) == ("large",)
+    assert cache.evict_idle(0.0) == ("large",)
     assert cache.loaded() == ("kept", "default")
 
 
@@ -105,7 +105,7 @@ def test_no_eviction_comes_between_a_user_and_its_model() -> None:
     assert missing == []
 
 
-def test_a_sweep_unloads_again_and_again_and_counts() -> None:
+def test_a_sweep_looks_again_and_again_whatever_an_eviction_says() -> None:
     looks: list[None] = []
     enough = threading.Event()
 
@@ -113,11 +113,13 @@ def test_a_sweep_unloads_again_and_again_and_counts() -> None:
         looks.append(None)
         if len(looks) == 4:
             enough.set()
-        return ("large", "small") if len(looks) == 1 else ("large",) if len(looks) == 2 else ()
+        if len(looks) == 2:
+            raise RuntimeError("CUDA error: unspecified launch failure")
+        return ("large",)
 
     sweep = IdleSweep(evict, interval_seconds=0.001)
     sweep.start()
-    assert enough.wait(WAIT_SECONDS)
+    went_on = enough.wait(WAIT_SECONDS)
     sweep.stop()
 
-    assert sweep.evictions() == {"large": 2, "small": 1}
+    assert went_on
