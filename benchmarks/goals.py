@@ -12,7 +12,7 @@ class Goal:
     what: str
     value: float
     goal: float
-    unit: Literal["x", "%", "points", "texts"]
+    unit: Literal["x", "%", "points", "texts", "GiB"]
     sense: Literal[">=", "<="] = ">="
 
     @property
