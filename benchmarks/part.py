@@ -18,7 +18,6 @@ NAMES = (
     "short_clips",
     "alignment",
     "diarization",
-    "sharing",
     "fleet",
     "long_media",
 )

@@ -131,7 +131,7 @@ def work() -> None:
                 device=pipeline.device.name,
                 compute_type=pipeline.device.compute_type,
                 started_at=started_at,
-                jobs_at_once=1 if is_stage else settings.jobs_per_worker,
+                jobs_at_once=1 if is_stage else settings.jobs_at_once(pipeline.device.name),
                 jobs=activity.job_ids(),
                 loaded_models=pipeline.loaded_models(),
                 rss_bytes=rss_bytes(),
@@ -175,7 +175,7 @@ def work() -> None:
             drain=drain,
             worker=name,
             process=launched.process,
-            jobs_at_once=settings.jobs_per_worker,
+            jobs_at_once=settings.jobs_at_once(pipeline.device.name),
             work_dir=folder,
             stages=stage_sender(client, settings, queue, store) if role else None,
         )
@@ -186,7 +186,7 @@ def work() -> None:
                 celery,
                 performer.perform,
                 name=name,
-                jobs_at_once=settings.jobs_per_worker,
+                jobs_at_once=settings.jobs_at_once(pipeline.device.name),
                 drain=drain,
             )
 

@@ -24,7 +24,9 @@ class WorkerSettings(StoreSettings):
     stage_replicas: Annotated[Replicas, NoDecode, BeforeValidator(parse_replicas)] = ONE_EACH
     device: Literal["auto", "cpu", "cuda"] = "auto"  # cpu: no process has a GPU
     worker_memory_mb: int = Field(default=0, ge=0)  # MiB; a process that holds more is ended; 0: no
-    jobs_per_worker: int = Field(default=1, ge=1, le=64)  # at once, on one copy of the models
+    # At once, on one copy of the models. None: 1 on the CPU; 2 on a GPU, so that the next job's
+    # media is fetched and decoded, and the last one's transcript stored, while one computes.
+    jobs_per_worker: int | None = Field(default=None, ge=1, le=64)
     worker_name: str | None = None  # in Flower and in records; None: <device>@<host>
     work_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))  # media in work
 
@@ -38,6 +40,10 @@ class WorkerSettings(StoreSettings):
     stall_seconds: float = Field(default=900, ge=10, le=24 * 3600)
     # Deaths in a row of one GPU's process, after which it is not started again; 0: it always is.
     give_up_after: int = Field(default=8, ge=0, le=1000)
+
+    def jobs_at_once(self, device: Literal["cpu", "cuda"]) -> int:
+        """Return how many jobs a process takes at once."""
+        return self.jobs_per_worker or (2 if device == "cuda" else 1)
 
     def name(self, device: str) -> str:
         """Return what this process is called; Celery wants it unique."""
