@@ -139,7 +139,8 @@ def this_machine(host: str, port: int) -> Sequence[str]:
 def main(pipeline: Transcribe = transcribe) -> None:
     """Perform jobs until told to stop, with this pipeline."""
     configure_logging()
-    if os.environ.get("CUDA_VISIBLE_DEVICES", "cpu") in os.environ.get("BROKEN_GPU", "").split(","):
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if seen and seen in os.environ.get("BROKEN_GPU", "").split(","):
         msg = "CUDA error: the test says so"
         raise RuntimeError(msg)
     settings, launched = load_settings(WorkerSettings), load_settings(Launched)

@@ -68,6 +68,18 @@ def on_gpu(launcher: Process, uuid: str) -> psutil.Process:
     return found
 
 
+def test_a_launcher_that_gave_up_all_its_gpus_ends_and_is_remembered(
+    four: Callable[..., Process], api: httpx.Client, stack: Stack
+) -> None:
+    with pytest.raises(RuntimeError, match="nothing is left to do here"):
+        four(GIVE_UP_AFTER="1", BROKEN_GPU=",".join(UUIDS))
+
+    answer = api.get("/v1/workers").json()
+
+    assert [one["state"] for one in answer["not_running"]] == ["failed"] * 4
+    assert answer["data"] == []
+
+
 def test_each_of_four_gpus_has_a_process_that_sees_it_alone(
     four: Callable[..., Process], api: httpx.Client
 ) -> None:
@@ -166,15 +178,3 @@ def test_a_launcher_that_is_told_to_end_drains_all_its_gpus(
     over = [ended(job_id) for job_id in jobs]
     assert [(job["status"], job["attempt"]) for job in over] == [("succeeded", 1)] * 4
     assert workers(api, lambda found: not found["data"])["not_running"] == []
-
-
-def test_a_launcher_that_gave_up_all_its_gpus_ends_and_is_remembered(
-    four: Callable[..., Process], api: httpx.Client, stack: Stack
-) -> None:
-    with pytest.raises(RuntimeError, match="nothing is left to do here"):
-        four(GIVE_UP_AFTER="1", BROKEN_GPU=",".join(UUIDS))
-
-    answer = api.get("/v1/workers").json()
-
-    assert [one["state"] for one in answer["not_running"]] == ["failed"] * 4
-    assert answer["data"] == []

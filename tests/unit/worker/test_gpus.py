@@ -99,7 +99,9 @@ def test_a_process_for_the_cpu_sees_no_gpu() -> None:
         }
 
 
-def test_a_gpu_in_mig_mode_stands_for_its_parts(install: Install) -> None:
+def test_a_gpu_in_mig_mode_stands_for_its_parts(
+    install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
     parts = [MadeUpGpu(uuid="MIG-x1"), None, MadeUpGpu(uuid="MIG-x2")]
     install(MadeUpGpu(uuid="GPU-a"), MadeUpGpu(uuid="GPU-b", mig=[*parts]))
 
@@ -107,6 +109,7 @@ def test_a_gpu_in_mig_mode_stands_for_its_parts(install: Install) -> None:
 
     assert [place.name for place in found] == ["gpu0", "gpu1-mig0", "gpu1-mig2"]
     assert [place.cuda_visible_devices for place in found] == ["GPU-a", "MIG-x1", "MIG-x2"]
+    assert not caplog.records  # a number without a MIG device is nothing to speak of
     assert named("1") == named("GPU-b") == ["gpu1-mig0", "gpu1-mig2"]
     assert named("MIG-x2,0") == ["gpu1-mig2", "gpu0"]
     with pytest.raises(GpuUnknown, match="short for several"):
