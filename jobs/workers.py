@@ -10,7 +10,7 @@ The names are kept apart because to find the keys means to go through all keys, 
 """
 
 from collections.abc import Iterable
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 import redis
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -21,8 +21,18 @@ from jobs.transaction import redis_seconds
 
 ALIVE_SECONDS = 30  # three heartbeats
 LAST_WORD_SECONDS = 24 * 3600  # that a launcher is remembered which gave up everything
-_ALIVE = "whisperline:workers", "whisperline:worker:"  # the names' key, and the prefix of each
-_NOT_RUNNING = "whisperline:not_running", "whisperline:not_running:"
+
+
+class _Kind(NamedTuple):
+    """What is said of workers, under one sort of keys."""
+
+    names: str  # a key
+    prefix: str  # of the keys of what is said
+    longest: int  # seconds that anything of it is kept
+
+
+_ALIVE = _Kind("whisperline:workers", "whisperline:worker:", ALIVE_SECONDS)
+_NOT_RUNNING = _Kind("whisperline:not_running", "whisperline:not_running:", LAST_WORD_SECONDS)
 
 
 class Gpu(BaseModel):
@@ -117,32 +127,30 @@ class WorkerRegistry:
         """Return the places without a process that takes jobs, by name."""
         return [NotRunning.model_validate_json(report) for report in self._all(_NOT_RUNNING)]
 
-    def _keep(self, kind: tuple[str, str], name: str, report: str, seconds: int) -> bytes | None:
-        names, prefix = kind
+    def _keep(self, kind: _Kind, name: str, report: str, seconds: int) -> bytes | None:
         with redis_errors():
             now = redis_seconds(self._redis)
             pipe = self._redis.pipeline()
-            pipe.set(f"{prefix}{name}", report, ex=seconds, get=True)
-            pipe.zadd(names, {name: now + seconds})
-            pipe.zremrangebyscore(names, "-inf", now)  # who went without a word
+            pipe.set(f"{kind.prefix}{name}", report, ex=seconds, get=True)
+            pipe.zadd(kind.names, {name: now + seconds})
+            pipe.zremrangebyscore(kind.names, "-inf", now)  # who went without a word
+            pipe.expire(kind.names, kind.longest)  # nor does it outlive the last of them
             before: bytes | None = pipe.execute()[0]
         return before
 
-    def _forget(self, kind: tuple[str, str], gone: Iterable[str]) -> None:
-        names, prefix = kind
+    def _forget(self, kind: _Kind, gone: Iterable[str]) -> None:
         with redis_errors():
             pipe = self._redis.pipeline()
             for name in gone:
-                pipe.delete(f"{prefix}{name}")
-                pipe.zrem(names, name)
+                pipe.delete(f"{kind.prefix}{name}")
+                pipe.zrem(kind.names, name)
             pipe.execute()
 
-    def _all(self, kind: tuple[str, str]) -> list[bytes]:
-        names, prefix = kind
+    def _all(self, kind: _Kind) -> list[bytes]:
         with redis_errors():
-            known = sorted(texts(self._redis.zrange(names, 0, -1)))
+            known = sorted(texts(self._redis.zrange(kind.names, 0, -1)))
             found = cast(
                 "list[bytes | None]",
-                self._redis.mget([f"{prefix}{name}" for name in known]) if known else [],
+                self._redis.mget([f"{kind.prefix}{name}" for name in known]) if known else [],
             )
         return [report for report in found if report]

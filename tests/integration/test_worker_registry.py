@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import redis
 
-from jobs.workers import WorkerRegistry, WorkerStatus
+from jobs.workers import ALIVE_SECONDS, WorkerRegistry, WorkerStatus
 
 OTHER_KEYS = 5_000
 
@@ -40,6 +40,13 @@ def test_who_is_silent_is_forgotten_by_the_next_that_reports(valkey: "redis.Redi
     registry.report(status("a@host"))
 
     assert valkey.zrange("whisperline:workers", 0, -1) == ["a@host"]
+
+
+def test_nothing_is_left_of_workers_that_are_all_silent(valkey: "redis.Redis") -> None:
+    WorkerRegistry(valkey).report(status("a@host"))
+
+    assert all(0 < valkey.ttl(key) <= ALIVE_SECONDS for key in valkey.keys("whisperline:worker*"))
+    assert len(valkey.keys("whisperline:worker*")) == 2
 
 
 def test_to_list_workers_costs_the_same_beside_any_number_of_jobs(valkey: "redis.Redis") -> None:
