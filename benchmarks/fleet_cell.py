@@ -74,6 +74,8 @@ def look_at(
         service.activity.read()
     finally:
         service.stop_fleet()
+        # What was handed back would stand before the next fleet's newcomer, in its own lane.
+        service.withdraw_waiting(NEWCOMER)
     window = Window(began=began, ended=ended)
     stays = service.activity.stays
     cost = used(before, after)

@@ -139,6 +139,16 @@ class Service:
             if job_id in message:
                 self.redis.lrem(Priority.NORMAL, 1, message)
 
+    def withdraw_waiting(self, owner: str) -> int:
+        """Leave nothing of an owner's jobs that wait; return how many they were."""
+        asked = {"status": "queued", "limit": 100}
+        withdrawn = 0
+        while waiting := self.call(owner, "GET", "/v1/jobs", params=asked).json()["data"]:
+            for job in waiting:
+                self.withdraw(owner, job["id"])
+            withdrawn += len(waiting)
+        return withdrawn
+
     def fill(self, depth: int) -> list[float]:
         """Send batches so that as many jobs wait; return how many seconds each took."""
         missing, seconds = depth - self.depth(), []

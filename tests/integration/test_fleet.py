@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.fleet_cell import look_at
-from benchmarks.fleet_service import BACKLOG, Service
+from benchmarks.fleet_service import BACKLOG, NEWCOMER, Service
 from benchmarks.fleet_submitting import EMPTY, FULL, WAYS, submit_in_turns
 
 QUEUED = 5
@@ -40,4 +40,5 @@ def test_a_fleet_does_jobs_while_its_queue_stays_as_deep(service: Service) -> No
     assert {"valkey", "launcher", "housekeeper", "api"} <= cell.processor_seconds.keys()
     assert cell.redis_commands_per_job > 10
     assert cell.s3_requests["PutObject"] >= cell.jobs * 5
+    assert not service.call(NEWCOMER, "GET", "/v1/jobs", params={"status": "queued"}).json()["data"]
     assert QUEUED <= service.depth() <= QUEUED + 2 * (2 + 1)  # with what was handed back
