@@ -4,6 +4,7 @@ Only imported inside functions (by `diarizing`): importing pyannote takes second
 """
 
 import logging
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -32,7 +33,15 @@ def bounded(pipeline: Pipeline) -> None:
 
     On the object: community-1 is built by pyannote itself, from its configuration.
     """
-    pipeline.get_segmentations = partial(get_segmentations, pipeline)
+    steps = _ClusteringSteps()
+
+    def segmented(
+        file: dict[str, Any], hook: Callable[..., None] | None = None
+    ) -> SlidingWindowFeature:
+        steps.of_run(hook)  # pyannote hands none on to the clustering
+        return get_segmentations(pipeline, file, hook)
+
+    pipeline.get_segmentations = segmented
     pipeline.reconstruct = reconstruct
     pipeline.to_annotation = to_annotation
     # It prints advice on standard output, which belongs to the command line's transcript.
@@ -50,11 +59,49 @@ def bounded(pipeline: Pipeline) -> None:
             # Nobody can: one speaker, without an embedding. The mean of nothing would be NaN.
             zero = np.zeros(1, dtype=np.int64)
             return np.zeros((1, embeddings.shape[2])), zero, zero
+        steps.tell(1)
         kept = speaker_frames.thinned(np.arange(len(window)), at_most=MAX_CLUSTERED)
         window, voice = window[kept], voice[kept]
         return embeddings[window, voice], window, voice
 
     pipeline.clustering.filter_embeddings = filter_embeddings
+    for number, name in ((2, "cluster"), (3, "assign_embeddings")):
+        step = getattr(pipeline.clustering, name, None)  # not every kind of clustering has both
+        if step is not None:
+            setattr(pipeline.clustering, name, steps.told(step, number))
+
+
+class _ClusteringSteps:
+    """Tell how far the clustering is: voices are chosen, clustered, and all assigned.
+
+    One run at a time uses a pipeline (`Diarizer`), so that there is one hook to tell.
+    """
+
+    COUNT = 3
+
+    def __init__(self) -> None:
+        self._hook: Callable[[], Callable[..., None] | None] = lambda: None
+
+    def of_run(self, hook: Callable[..., None] | None) -> None:
+        """Tell this hook from now on, for as long as the run lasts."""
+        # Weakly: it holds the run's waveform, which nobody lets go of here.
+        self._hook = (lambda: None) if hook is None else weakref.ref(hook)
+
+    def tell(self, done: int) -> None:
+        """Say that so many steps are over."""
+        hook = self._hook()
+        if hook is not None:
+            hook("clustering", None, total=self.COUNT, completed=done)
+
+    def told(self, step: Callable[..., Any], number: int) -> Callable[..., Any]:
+        """Return a step that says when it is over."""
+
+        def stepped(*arguments: Any, **options: Any) -> Any:
+            found = step(*arguments, **options)
+            self.tell(number)
+            return found
+
+        return stepped
 
 
 def get_segmentations(

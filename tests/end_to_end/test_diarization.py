@@ -212,6 +212,7 @@ def test_progress_rises_from_none_to_all(diarizer: Diarizer, waveform: Waveform)
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
     assert len(set(fractions)) > 20  # also during the embeddings
+    assert len({each for each in fractions if 0.97 < each < 1}) == 3  # and during the clustering
 
 
 @pytest.mark.parametrize("at", [0.0, 0.1, 0.5, 0.97])
