@@ -28,7 +28,7 @@ from pipeline.progress import HeardText, OnDecoded, OnHeard, OnProgress
 from pipeline.stages_elsewhere import Elsewhere
 from tests.integration import stand_in_worker
 from transcript.transcript import Segment, Transcript, Word
-from worker.__main__ import launch
+from worker.launching import launch
 
 SPREAD = 0.5  # a job takes this much more or less of its usual time; in step, all would end at once
 # Of this pipeline on the sample call, two cores, `python -m benchmarks stages --quick` at 72e6854:

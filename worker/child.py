@@ -129,13 +129,19 @@ class Child:
             self.start_at = NEVER
             self.reason = f"its settings are wrong or its device is missing ({how(code)})"
             return f"never again: what it said must be put right first\n{said}"
-        if code not in _NO_DEATHS and self.killed_for is not SetbackCode.OUT_OF_MEMORY:
+        if code not in _NO_DEATHS and not self._lacked_memory(code, jobs):
             self.restarts.count(jobs)
         if self.restarts.are_over:
             self.start_at = NEVER
             self.reason = f"it died {self.restarts.deaths} times in a row, last by {how(code)}"
             return f"never again: {self.reason}; its last words were\n{said}"
         return f"again in {self._pause():.0f} s"
+
+    def _lacked_memory(self, code: int, jobs: Set[str]) -> bool:
+        """Whether its jobs were too large for the machine; one without any does not fit itself."""
+        if self.killed_for is SetbackCode.OUT_OF_MEMORY:
+            return True
+        return bool(jobs) and self.blame(code) is SetbackCode.OUT_OF_MEMORY
 
     def _close(self) -> str:
         """Hear the last of the process; return the last lines that it wrote."""

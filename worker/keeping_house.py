@@ -1,19 +1,26 @@
 """Put a housekeeper together."""
 
+import signal
+import threading
 from typing import TYPE_CHECKING
 
+from jobs import queue as broker
+from jobs import redis_client
+from jobs import s3_client as s3_storage
 from jobs.batch_files import BatchFiles
 from jobs.batch_rebuilding import BatchRebuilding
 from jobs.batch_work import batch_work
 from jobs.batches import Batches
-from jobs.dispatch import Dispatch
+from jobs.dispatch import Dispatch, job_dispatch
 from jobs.endpoints import Endpoints
 from jobs.files import JobFiles
 from jobs.job_folders import JobFolders
 from jobs.leases import Leases
 from jobs.ledger import LedgerDue
 from jobs.orphans import Orphans
+from jobs.queue import JobQueue
 from jobs.rebuilding import Rebuilding
+from jobs.settings import StoreSettings, load_settings
 from jobs.stage_files import StageFiles
 from jobs.stage_leftovers import StageLeftovers
 from jobs.store import JobStore
@@ -67,3 +74,20 @@ def housekeeper(
         orphans=Orphans(client, s3, bucket, store=store, files=files),
         grace_seconds=grace_seconds,
     )
+
+
+def keep_house() -> None:
+    """Look after jobs that nobody looks after, until told to stop."""
+    settings = load_settings(StoreSettings)
+    client = redis_client.connect(settings.redis_url.get_secret_value())
+    store = JobStore(
+        client,
+        retention_days=settings.retention_days,
+        media_retention_days=settings.media_retention_days,
+    )
+    dispatch = job_dispatch(client, JobQueue(broker.connect(settings), client))
+    storage = s3_storage.connect(settings)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    housekeeper(client, store, dispatch, storage, settings.s3_bucket).run(stop)

@@ -3,7 +3,7 @@
 import sys
 
 from jobs.logs import configure_logging
-from worker.__main__ import launch
+from worker.launching import launch
 
 if __name__ == "__main__":
     configure_logging()

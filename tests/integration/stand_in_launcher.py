@@ -9,7 +9,7 @@ import sys
 
 from jobs.logs import configure_logging
 from tests.unit.worker.driver import MadeUpGpu, driver
-from worker.__main__ import launch
+from worker.launching import launch
 
 if __name__ == "__main__":
     configure_logging()

@@ -51,6 +51,16 @@ def test_what_lacks_something_that_comes_back_is_never_given_up() -> None:
         mortal.killed_for = None
 
 
+def test_jobs_that_are_too_large_for_the_machine_do_not_give_up_its_place() -> None:
+    of_jobs, itself = child(oom_kills=-1), child(oom_kills=-1)
+
+    for number in range(10):
+        assert of_jobs.bury(-signal.SIGKILL, {f"job_{number}"}) == "again in 1 s"
+    said = [itself.bury(-signal.SIGKILL) for _ in range(3)]
+
+    assert said[-1].startswith("never again")
+
+
 @pytest.mark.parametrize("how_long", [1.0, HEALTHY_SECONDS + 1])
 def test_a_process_that_ends_a_job_or_works_for_long_is_in_health(how_long: float) -> None:
     ours, theirs = os.pipe()
@@ -113,7 +123,7 @@ def test_the_log_names_how_a_process_ended() -> None:
 
 
 def test_a_launcher_loads_no_model_and_nothing_that_could() -> None:
-    program = "import sys, worker.__main__, worker.launcher, worker.bereaved\n"
+    program = "import sys, worker.__main__, worker.launching\n"
     program += (
         "print({'torch', 'ctranslate2', 'pipeline', 'numpy', 'celery.worker'} & {*sys.modules})"
     )
