@@ -62,7 +62,7 @@ fuzz: setup ## schemathesis over every route for some minutes; FUZZ_EXAMPLES=n e
 chaos: setup ## kills, outages and floods, and what was lost (nothing): CHAOS="--seed 7 --faults 300"
 	@$(PY) -m tests.chaos $(CHAOS)
 
-bench: models ## accuracy and speed beside WhisperX, half an hour: BENCH="--quick", BENCH="whole backlog"
+bench: models ## accuracy and speed beside WhisperX, an hour: BENCH="--quick", BENCH="whole backlog"
 	@$(PY) -m benchmarks $(BENCH)
 
 lock: setup ## compile the pinned, hashed requirements anew, one file per image
