@@ -39,13 +39,17 @@ def read_meters(
 def used(before: Meters, after: Meters) -> Meters:
     """Return what was used up in between."""
     return Meters(
+        # Every program, also one that took less than the clock can tell.
         processor_seconds=_between(before.processor_seconds, after.processor_seconds),
-        redis_commands=_between(before.redis_commands, after.redis_commands),
-        s3_requests=_between(before.s3_requests, after.s3_requests),
+        redis_commands=_some(_between(before.redis_commands, after.redis_commands)),
+        s3_requests=_some(_between(before.s3_requests, after.s3_requests)),
     )
 
 
 def _between(before: Amounts, after: Amounts) -> dict[str, float]:
     found = {name: amount - before.get(name, 0) for name, amount in after.items()}
-    ordered = Counter(found).most_common()
-    return {name: round(amount, 3) for name, amount in ordered if amount}
+    return {name: round(amount, 3) for name, amount in Counter(found).most_common()}
+
+
+def _some(amounts: Amounts) -> dict[str, float]:
+    return {name: amount for name, amount in amounts.items() if amount}
