@@ -46,6 +46,7 @@ def test_an_api_that_never_read_its_keys_lets_nobody_in_until_storage_is_back(
     ways.lose("storage silent")
     new = start_second_api(**ways.variables)
     with httpx.Client(base_url=new.url, timeout=60) as api:
+        assert api.get("/health").status_code == 200  # it has started, and needs no key for that
         calls = {
             str(number): lambda number=number: ask(api, str(number), "GET", "/v1/queue")
             for number in range(20)

@@ -78,8 +78,8 @@ def test_a_process_that_is_told_to_end_gives_its_stage_to_another(
     file = tmp_path / "ran"
     begun = stages.begin(diarize(seconds=4, ran=str(file)), sound)
     until(lambda: ran(file))
-    serve()
     first.stop()
+    serve()
 
     assert begun.done(ignore).diarization is not None
     assert len(set(ran(file))) == 2
